@@ -1,0 +1,10 @@
+"""Which folders become which packages; everything else is in setup.cfg.
+
+setup.cfg can either search for packages or list them. This project needs both: the
+packages under iqa_zoo/ are found, and the folder weights/ is installed as
+iqa_zoo.weights.
+"""
+
+from setuptools import find_packages, setup
+
+setup(packages=[*find_packages(include=["iqa_zoo", "iqa_zoo.*"]), "iqa_zoo.weights"])
