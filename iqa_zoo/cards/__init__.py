@@ -1,0 +1,218 @@
+"""Cards: what a model is, as data. One TOML file a model beside this one.
+
+A card is a plain dict with the TOML's own keys. `SCHEMA` names every key that a card
+may have; an unknown or a missing one is an error that names the file and the key.
+Cards of backbones (the ImageNet networks that models are built on) are in `backbones/`.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from iqa_zoo.errors import CardError, UnknownNameError
+
+FOLDER = Path(__file__).parent
+
+Card = dict[str, Any]
+
+
+class _Optional:
+    """Marks a key of the schema that a card may leave out."""
+
+    def __init__(self, kind: Any) -> None:
+        self.kind = kind
+
+
+NUMBER = (int, float)
+
+INPUT = {
+    "size": [int],  # height, width in pixels
+    "channels": "rgb",
+    "range": [int],
+    "fit": str,  # names of rules of `images`
+    "shrink": str,
+    "enlarge": str,
+    "least": int,  # pixels a side, below which a photo is not judged
+}
+FILE = {"file": str, "bytes": int, "sha256": str}
+#: One stage of a recipe; `training` says what each key does.
+STAGE = {
+    "name": str,
+    "frozen_to": str,  # the last layer that stays as it is, or "none"
+    "epochs": int,
+    "batch": int,
+    "learning_rate": float,
+    "loss": dict,
+    "weight_decay": _Optional(float),
+    "warmup": _Optional(float),
+    "average": _Optional(float),
+    "dropout": _Optional(float),
+    "crop": _Optional(NUMBER),
+    "mirror": _Optional(bool),
+    "ridge": _Optional(float),
+    "batch_norm": _Optional(str),
+}
+WEIGHTS = {
+    "kind": ("own", "local"),
+    **FILE,
+    "dtype": ("float16", "float32"),
+    "arrays": int,
+    "licence": str,
+    "data": str,
+    "terms": str,
+    "start": str,
+    "command": str,
+    "seed": int,
+    "trained_on": int,  # images
+    "arguments": _Optional(dict),
+    "litert": _Optional(FILE),
+    "results": _Optional(dict),
+    "quantiles": _Optional(dict),
+    "notes": _Optional([str]),
+}
+SCHEMA = {
+    "title": str,
+    "family": str,
+    "task": ("quality", "aesthetics"),
+    "summary": str,
+    "limits": [str],
+    "builder": str,  # module:function
+    "backbone": _Optional(str),
+    "parameters": int,
+    "trainable_parameters": int,
+    "default_weights": _Optional(str),
+    "preferred": _Optional(bool),  # the model that `score` uses when none is named
+    "arguments": _Optional(dict),
+    "paper": {"title": str, "authors": str, "venue": str, "year": int, "url": str},
+    "input": INPUT,
+    "output": {
+        "kind": ("distribution",),
+        "scale": [NUMBER],
+        "bins": int,
+        "direction": ("higher_is_better", "lower_is_better"),
+    },
+    "recipe": [STAGE],
+    "weights": _Optional(dict),
+}
+BACKBONE = {
+    "title": str,
+    "weights": {
+        "imagenet": {
+            **FILE,
+            "converter": str,
+            "licence": str,
+            "where": str,  # how the public gets the file
+            "notes": [str],
+        }
+    },
+}
+
+
+def read_card(path: str | Path) -> Card:
+    """The card in a TOML file, checked against the schema.
+
+    Raises:
+        CardError: no such file, no TOML, or a key that is unknown, missing or of
+            another type than the schema says.
+    """
+    return _read(Path(path), SCHEMA)
+
+
+@cache
+def all_cards() -> Mapping[str, Card]:
+    """The packaged cards by model name, sorted."""
+    return {
+        path.stem: _read(path, SCHEMA) for path in sorted(FOLDER.glob("*.toml"))
+    }
+
+
+@cache
+def backbone_cards() -> Mapping[str, Card]:
+    """The packaged cards of backbones by name, sorted."""
+    paths = sorted((FOLDER / "backbones").glob("*.toml"))
+    return {path.stem: _read(path, BACKBONE) for path in paths}
+
+
+def backbone_card(name: str) -> Card:
+    """The card of one backbone.
+
+    Raises:
+        UnknownNameError: no backbone of that name.
+    """
+    cards = backbone_cards()
+    if name not in cards:
+        raise UnknownNameError("backbone", name, cards)
+    return cards[name]
+
+
+def check_card(card: Mapping[str, Any], name: str) -> None:
+    """Raise CardError where `card` breaks the schema; `name` is used in the message."""
+    _check(card, SCHEMA, name, "")
+    for tag, weights in card.get("weights", {}).items():
+        _check(weights, WEIGHTS, name, f"weights.{tag}.")
+        for file in (weights["file"], weights.get("litert", weights)["file"]):
+            if Path(file).name != file:
+                raise CardError(
+                    f"{name}: weights.{tag} names the file {file!r}; it must lie "
+                    "beside the card, so give a plain file name."
+                )
+    default = card.get("default_weights")
+    if default is not None and default not in card.get("weights", {}):
+        raise CardError(
+            f"{name}: default_weights is {default!r}, but there is no "
+            f"[weights.{default}]."
+        )
+
+
+def _read(path: Path, schema: dict[str, Any]) -> Card:
+    try:
+        card = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise CardError(f"Cannot read the card {path}: {error}.") from error
+    if schema is SCHEMA:
+        check_card(card, str(path))
+    else:
+        _check(card, schema, str(path), "")
+    return card
+
+
+def _check(value: Any, schema: Any, name: str, key: str) -> None:
+    """Compare one value with one piece of the schema.
+
+    A dict names keys, a list holds the kind of every element, a tuple of strings the
+    allowed values, a string the only one, and a type (or types) what is allowed.
+    """
+    if isinstance(schema, _Optional):
+        schema = schema.kind
+    where = f"{name}: {key.rstrip('.') or 'the card'}"
+    if isinstance(schema, dict):
+        if not isinstance(value, Mapping):
+            raise CardError(f"{where} must be a table, not {value!r}.")
+        for unknown in value.keys() - schema.keys():
+            raise CardError(
+                f"{name}: unknown key {key}{unknown}. Known here: "
+                f"{', '.join(sorted(schema))}."
+            )
+        for part, kind in schema.items():
+            if part in value:
+                _check(value[part], kind, name, f"{key}{part}.")
+            elif not isinstance(kind, _Optional):
+                raise CardError(f"{name}: the key {key}{part} is missing.")
+    elif isinstance(schema, list):
+        if not isinstance(value, list):
+            raise CardError(f"{where} must be a list, not {value!r}.")
+        for index, element in enumerate(value):
+            _check(element, schema[0], name, f"{key}{index}.")
+    elif isinstance(schema, str):
+        if value != schema:
+            raise CardError(f"{where} must be {schema!r}, not {value!r}.")
+    elif isinstance(schema, tuple) and isinstance(schema[0], str):
+        if value not in schema:
+            raise CardError(f"{where} must be one of {schema}, not {value!r}.")
+    elif not isinstance(value, schema) or (
+        isinstance(value, bool) and schema is not bool
+    ):
+        kind = getattr(schema, "__name__", "number")
+        raise CardError(f"{where} must be of type {kind}, not {value!r}.")

@@ -1,0 +1,65 @@
+"""Writing files so that a final name always means a complete file."""
+
+import contextlib
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from iqa_zoo.errors import OutputError
+
+
+def sha256(data: bytes) -> str:
+    """The SHA-256 of `data`, as 64 hexadecimal digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+@contextlib.contextmanager
+def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """Open a binary file that gets the name `path` only when it is complete.
+
+    The bytes go to a temporary file in the same folder, are flushed to the disk and
+    renamed over `path`; then the folder is flushed too, since a rename that has not
+    reached the disk is lost with the power. On any error `path` is left as it was.
+
+    Raises:
+        OutputError: the folder or the disk does not take the file.
+    """
+    path = Path(path)
+    # Names may have up to 255 bytes; the random part keeps two writers apart.
+    part = path.with_name(f".{path.name[:60]}.{secrets.token_hex(8)}.part")
+    try:
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(part, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(part)
+            raise
+        _sync_folder(path.parent)
+    except OutputError:
+        raise
+    except OSError as error:
+        raise OutputError(f"Cannot write {path}: {error.strerror or error}.") from error
+
+
+def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
+    """Write `data` to `path`, whole or not at all (see `atomic_write`)."""
+    with atomic_write(path) as file:
+        file.write(data)
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":  # Windows cannot open a folder; its rename is durable.
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

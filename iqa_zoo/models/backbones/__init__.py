@@ -1,0 +1,1 @@
+"""ImageNet networks without their classifier; raw RGB 0..255 in, feature map out."""

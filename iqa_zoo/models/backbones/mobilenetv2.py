@@ -1,0 +1,79 @@
+"""MobileNetV2 1.0 (Sandler et al., CVPR 2018, table 2), without its classifier.
+
+Unlike `keras.applications`, which picks its padding from the static input size, this
+one pads `same` throughout and gives the same answer whether its size is static or not.
+"""
+
+from collections.abc import Mapping
+
+import keras
+import numpy as np
+from keras import layers
+
+from iqa_zoo.models.layers import conv_bn, inverted_residual
+
+# Table 2 of the paper: expansion, channels, repeats, stride of the first.
+STAGES = (
+    (1, 16, 1, 1),
+    (6, 24, 2, 2),
+    (6, 32, 3, 2),
+    (6, 64, 4, 2),
+    (6, 96, 3, 1),
+    (6, 160, 3, 2),
+    (6, 320, 1, 1),
+)
+MOMENTUM = 0.999  # of the batch statistics, as TF-slim trained it
+
+
+def features(image: keras.KerasTensor) -> keras.KerasTensor:
+    """RGB 0..255 (batch, h, w, 3) to features (batch, ceil(h/32), ceil(w/32), 1280)."""
+    x = layers.Rescaling(1 / 127.5, offset=-1.0, name="normalise")(image)
+    x = conv_bn(x, 32, kernel=3, stride=2, momentum=MOMENTUM, name="stem")
+    block = 0
+    for expand, channels, repeats, stride in STAGES:
+        for repeat in range(repeats):
+            x = inverted_residual(
+                x,
+                channels,
+                kernel=3,
+                stride=stride if repeat == 0 else 1,
+                expand=expand,
+                momentum=MOMENTUM,
+                name=f"block{block}",
+            )
+            block += 1
+    return conv_bn(x, 1280, momentum=MOMENTUM, name="top")
+
+
+def from_folded(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The ImageNet file with batch normalisation folded into kernel and bias.
+
+    Its arrays are called `NN/kernel` and `NN/bias`, in the order of the graph. A
+    folded layer computes conv(x) + b; a normalisation with mean 0, variance 1,
+    gamma sqrt(1 + epsilon) and beta b computes the same. The true statistics are
+    lost: train with batch normalisation frozen, or measure them first.
+    """
+    names = _convolutions()
+    converted = {}
+    for index, name in enumerate(names):
+        bias = arrays[f"{index:02d}/bias"].astype(np.float32)
+        converted[f"{name}_conv/kernel"] = arrays[f"{index:02d}/kernel"]
+        converted[f"{name}_bn/gamma"] = np.full_like(bias, np.sqrt(1 + 1e-3))
+        converted[f"{name}_bn/beta"] = bias
+        converted[f"{name}_bn/moving_mean"] = np.zeros_like(bias)
+        converted[f"{name}_bn/moving_variance"] = np.ones_like(bias)
+    return converted
+
+
+def _convolutions() -> list[str]:
+    """Names of all convolutions in the order of the graph."""
+    names = ["stem"]
+    blocks = [expand for expand, _, repeats, _ in STAGES for _ in range(repeats)]
+    for block, expand in enumerate(blocks):
+        parts = ("depthwise", "project") if expand == 1 else (
+            "expand",
+            "depthwise",
+            "project",
+        )
+        names += [f"block{block}_{part}" for part in parts]
+    return [*names, "top"]

@@ -1,0 +1,74 @@
+"""Blocks that several networks share, all with `padding="same"`.
+
+Padding never depends on the static size, so that a network built for any size and
+one built for a fixed size compute the same.
+"""
+
+import keras
+from keras import layers
+
+
+def conv_bn(
+    x: keras.KerasTensor,
+    channels: int,
+    *,
+    kernel: int = 1,
+    stride: int = 1,
+    activation: str | None = "relu6",
+    momentum: float,
+    name: str,
+) -> keras.KerasTensor:
+    """Convolution without bias, batch normalisation (epsilon 1e-3), activation."""
+    x = layers.Conv2D(
+        channels, kernel, stride, padding="same", use_bias=False, name=f"{name}_conv"
+    )(x)
+    return _bn(x, activation, momentum, name)
+
+
+def depthwise_bn(
+    x: keras.KerasTensor, *, kernel: int, stride: int, momentum: float, name: str
+) -> keras.KerasTensor:
+    """Depthwise convolution without bias, batch normalisation, ReLU6."""
+    x = layers.DepthwiseConv2D(
+        kernel, stride, padding="same", use_bias=False, name=f"{name}_conv"
+    )(x)
+    return _bn(x, "relu6", momentum, name)
+
+
+def inverted_residual(
+    x: keras.KerasTensor,
+    channels: int,
+    *,
+    kernel: int,
+    stride: int,
+    expand: int,
+    momentum: float,
+    name: str,
+) -> keras.KerasTensor:
+    """Expand, depthwise, project (Sandler et al., CVPR 2018, figure 3).
+
+    No expansion where `expand` is 1, no activation after the projection, and an
+    identity around the block where its input has the shape of its output. The block's
+    last layer is `{name}_out`.
+    """
+    y = x
+    if expand != 1:
+        y = conv_bn(y, expand * x.shape[-1], momentum=momentum, name=f"{name}_expand")
+    y = depthwise_bn(
+        y, kernel=kernel, stride=stride, momentum=momentum, name=f"{name}_depthwise"
+    )
+    y = conv_bn(
+        y, channels, activation=None, momentum=momentum, name=f"{name}_project"
+    )
+    if stride == 1 and x.shape[-1] == channels:
+        return layers.Add(name=f"{name}_out")([x, y])
+    return layers.Identity(name=f"{name}_out")(y)
+
+
+def _bn(
+    x: keras.KerasTensor, activation: str | None, momentum: float, name: str
+) -> keras.KerasTensor:
+    x = layers.BatchNormalization(epsilon=1e-3, momentum=momentum, name=f"{name}_bn")(x)
+    if activation is None:
+        return x
+    return layers.Activation(activation, name=f"{name}_{activation}")(x)

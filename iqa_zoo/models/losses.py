@@ -1,0 +1,112 @@
+"""What a network that answers with a distribution of scores is trained by.
+
+Targets and outputs are distributions over the bins, (batch, bins), each summing to 1.
+Registered, so that a network saved by `model.save` reloads once this module is imported.
+"""
+
+from collections.abc import Sequence
+
+import keras
+from keras import ops
+
+_PACKAGE = "iqa_zoo"
+# Under a root or a quotient: keeps the gradient finite where the argument is zero.
+_TINY = 1e-12
+
+
+def score_mean(distribution: keras.KerasTensor, scale: Sequence[float] = (1, 10)):
+    """Mean score of each distribution (batch, bins), as (batch,), on `scale`."""
+    return ops.sum(distribution * _bins(distribution, scale), axis=-1)
+
+
+def score_std(distribution: keras.KerasTensor, scale: Sequence[float] = (1, 10)):
+    """Standard deviation of each distribution (batch, bins), as (batch,)."""
+    bins = _bins(distribution, scale)
+    mean = ops.sum(distribution * bins, axis=-1, keepdims=True)
+    return ops.sqrt(ops.sum(distribution * (bins - mean) ** 2, axis=-1) + _TINY)
+
+
+def emd(y_true: keras.KerasTensor, y_pred: keras.KerasTensor, r: float = 2):
+    """Earth mover's distance of each pair (batch, bins), as (batch,), 0..1.
+
+    Source: Talebi and Milanfar, TIP 2018, eq. 1: the r-norm of the difference of the
+    cumulative distributions, over the number of bins.
+    """
+    difference = ops.cumsum(y_true, axis=-1) - ops.cumsum(y_pred, axis=-1)
+    if r == 1:
+        return ops.mean(ops.abs(difference), axis=-1)
+    return (ops.mean(ops.abs(difference) ** r, axis=-1) + _TINY) ** (1 / r)
+
+
+def _emd2(y_true, y_pred, scale):
+    return emd(y_true, y_pred)
+
+
+def _plcc(y_true, y_pred, scale):
+    """1 - Pearson's correlation of the mean scores over the batch, 0..2."""
+    x, y = score_mean(y_true, scale), score_mean(y_pred, scale)
+    x, y = x - ops.mean(x), y - ops.mean(y)
+    norm = ops.sqrt(ops.sum(x * x) * ops.sum(y * y) + _TINY)
+    return ops.broadcast_to(1 - ops.sum(x * y) / norm, ops.shape(x))
+
+
+def _huber(y_true, y_pred, scale):
+    """Smooth L1 of the mean score, in units of a fifth of the scale."""
+    unit = (scale[1] - scale[0]) / 5
+    error = ops.abs(score_mean(y_true, scale) - score_mean(y_pred, scale)) / unit
+    return ops.where(error < 1, 0.5 * error * error, error - 0.5)
+
+
+def _mse(y_true, y_pred, scale):
+    return (score_mean(y_true, scale) - score_mean(y_pred, scale)) ** 2
+
+
+#: The terms that a recipe's loss may add up.
+TERMS = {"emd": _emd2, "plcc": _plcc, "huber": _huber, "mse": _mse}
+
+
+@keras.saving.register_keras_serializable(_PACKAGE)
+class EarthMoversDistance(keras.losses.Loss):
+    """Batch mean of `emd`; train with r = 2, report with r = 1 (the paper's way)."""
+
+    def __init__(self, r: float = 2, name: str = "emd", **arguments) -> None:
+        super().__init__(name=name, **arguments)
+        self.r = r
+
+    def call(self, y_true, y_pred):
+        return emd(ops.cast(y_true, "float32"), ops.cast(y_pred, "float32"), self.r)
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "r": self.r}
+
+
+@keras.saving.register_keras_serializable(_PACKAGE)
+class OpinionLoss(keras.losses.Loss):
+    """A weighted sum of `TERMS`, say ``{"emd": 1, "plcc": 0.5}``, on a score scale."""
+
+    def __init__(
+        self,
+        terms: dict[str, float],
+        scale: Sequence[float] = (1, 10),
+        name: str = "opinion_loss",
+        **arguments,
+    ) -> None:
+        super().__init__(name=name, **arguments)
+        self.terms = dict(terms)
+        self.scale = tuple(scale)
+
+    def call(self, y_true, y_pred):
+        y_true, y_pred = ops.cast(y_true, "float32"), ops.cast(y_pred, "float32")
+        parts = [
+            weight * TERMS[term](y_true, y_pred, self.scale)
+            for term, weight in self.terms.items()
+        ]
+        return sum(parts[1:], parts[0])
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "terms": self.terms, "scale": self.scale}
+
+
+def _bins(distribution: keras.KerasTensor, scale: Sequence[float]):
+    count = distribution.shape[-1]
+    return ops.linspace(float(scale[0]), float(scale[1]), count, dtype="float32")

@@ -1,0 +1,69 @@
+"""NIMA: neural image assessment (Talebi and Milanfar, TIP 2018, arXiv 1709.05424).
+
+An ImageNet network without its classifier, averaged over the picture, then dropout
+0.75, a dense layer and a softmax over the bins of the score scale: the network answers
+with the distribution of the scores that a crowd would give.
+
+Differences from the paper: MobileNetV2 and EfficientNet-Lite0 came after it; pictures
+are judged at the size that the card names and not at 224x224, since shrinking hides
+what makes quality bad; the recipes are the cards' own.
+"""
+
+from collections.abc import Callable, Sequence
+
+import keras
+from keras import layers
+
+from iqa_zoo.errors import UsageError
+from iqa_zoo.models.backbones import efficientnet_lite0 as lite0
+from iqa_zoo.models.backbones import mobilenetv2 as v2
+from iqa_zoo.models.losses import EarthMoversDistance
+
+DROPOUT = 0.75  # section III-A
+BINS = 10  # AVA's scores 1..10
+
+
+def mobilenetv2(**arguments) -> keras.Model:
+    """NIMA on MobileNetV2; arguments as `efficientnet_lite0`."""
+    return _nima("nima-mobilenetv2", v2.features, **arguments)
+
+
+def efficientnet_lite0(**arguments) -> keras.Model:
+    """NIMA on EfficientNet-Lite0.
+
+    Args:
+        bins: how many bins the score scale has, 2 or more (10).
+        dropout: share of the features dropped in training, 0 <= dropout < 1 (0.75).
+        size: (height, width) for a static input size, or None for any (None).
+
+    Returns:
+        A compiled network: `image` float32 RGB 0..255 (batch, height, width, 3) in,
+        `distribution` float32 (batch, bins) out, each row summing to 1.
+
+    Raises:
+        UsageError: an argument out of range.
+    """
+    return _nima("nima-efficientnet-lite0", lite0.features, **arguments)
+
+
+def _nima(
+    name: str,
+    features: Callable[[keras.KerasTensor], keras.KerasTensor],
+    *,
+    bins: int = BINS,
+    dropout: float = DROPOUT,
+    size: Sequence[int] | None = None,
+) -> keras.Model:
+    if bins < 2:
+        raise UsageError(f"bins is {bins}; a distribution needs 2 bins or more.")
+    if not 0 <= dropout < 1:
+        raise UsageError(f"dropout is {dropout}; it must lie in 0 <= dropout < 1.")
+    image = keras.Input((*(size or (None, None)), 3), name="image", dtype="float32")
+    x = layers.GlobalAveragePooling2D(name="pool")(features(image))
+    x = layers.Dropout(dropout, name="dropout")(x)
+    x = layers.Dense(bins, name="head")(x)
+    # A softmax in 16 bits loses the small bins, so it is float32 under any policy.
+    output = layers.Softmax(dtype="float32", name="distribution")(x)
+    model = keras.Model(image, output, name=name.replace("-", "_"))
+    model.compile(optimizer=keras.optimizers.Adam(1e-4), loss=EarthMoversDistance())
+    return model
