@@ -1,0 +1,1 @@
+"""Opinion tables and how they are split."""
