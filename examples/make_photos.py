@@ -33,7 +33,9 @@ def compress(photo: Image.Image) -> Image.Image:
 def add_noise(photo: Image.Image) -> Image.Image:
     """White noise with a standard deviation of 35 grey levels."""
     noise = np.random.default_rng(7).normal(0, 35, (photo.height, photo.width, 3))
-    return Image.fromarray(np.uint8(np.clip(np.rint(np.asarray(photo) + noise), 0, 255)))
+    return Image.fromarray(
+        np.uint8(np.clip(np.rint(np.asarray(photo) + noise), 0, 255))
+    )
 
 
 DEGRADED = {"blur": blur, "jpeg": compress, "noise": add_noise}

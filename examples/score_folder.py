@@ -15,7 +15,8 @@ def main(folder: str, count: int = 3) -> None:
     results = list(scorer.score(folder))
 
     scored = [result for result in results if result.error is None]
-    scored.sort(key=lambda result: result.value, reverse=True)
+    higher_is_better = all(r.direction == "higher_is_better" for r in scored)
+    scored.sort(key=lambda result: result.value, reverse=higher_is_better)
     for title, chosen in (("best", scored[:count]), ("worst", scored[-count:])):
         print(title)
         for result in chosen:

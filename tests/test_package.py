@@ -176,7 +176,7 @@ def test_import_is_light():
 
 
 FORBIDDEN_MODULES = {"pickle", "marshal", "shelve", "dill", "joblib", "cloudpickle"}
-FORBIDDEN_CALLS = {"eval", "exec", "compile", "Lambda", "__import__", "system"}
+FORBIDDEN_CALLS = {"eval", "exec", "compile", "Lambda", "__import__"}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
@@ -186,6 +186,7 @@ def test_runs_no_code_from_files(path):
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if not isinstance(node, ast.Call):
             continue
+        assert ast.unparse(node.func) not in {"os.system", "os.popen"}
         for keyword in node.keywords:
             if keyword.arg in {"shell", "allow_pickle"}:
                 assert ast.unparse(keyword.value) == "False", ast.unparse(node)

@@ -1,0 +1,281 @@
+"""Write every table and every output that README.md and docs/*.md show.
+
+    python docs/generate.py           # rewrite what is stale
+    python docs/generate.py --check   # name what is stale; exit 1 if anything is
+
+A page marks the place with `<!-- generated: NAME -->` and `<!-- end -->`; what stands
+between them comes from the function of that name here: from the cards, from recorded
+benchmark results, or from running the program.
+"""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+
+import iqa_zoo
+from iqa_zoo.cards import all_cards
+from iqa_zoo.errors import IMAGE_CODES
+
+DOCS = Path(__file__).parent
+ROOT = DOCS.parent
+PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
+BLOCK = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+# Outputs with measured scores: another processor may round the last digit otherwise.
+MEASURED = {"score-output", "score-jsonl"}
+LAST_DIGIT = 0.0101
+
+
+def models_table() -> str:
+    """One line a model that has weights of its own."""
+    rows = []
+    for name, card in all_cards().items():
+        for tag, weights in card.get("weights", {}).items():
+            preferred = card.get("preferred") and tag == card["default_weights"]
+            rows.append(
+                (
+                    f"`{name}.{tag}`" + (" (default)" if preferred else ""),
+                    card["title"],
+                    f"{card['parameters'] / 1e6:.1f} M",
+                    f"{weights['bytes'] / 1e6:.1f} MB",
+                    weights["data"],
+                    agreement(weights),
+                )
+            )
+    if not rows:
+        return "No trained weights yet.\n"
+    titles = ("model", "what", "parameters", "file", "trained on", "SROCC")
+    return table(titles, rows)
+
+
+def models_pages() -> str:
+    """One section a card, with all that the card says of its weight sets."""
+    return "\n".join(model_page(name, card) for name, card in all_cards().items())
+
+
+def model_page(name: str, card: dict) -> str:
+    paper, inputs, output = card["paper"], card["input"], card["output"]
+    low, high = output["scale"]
+    better = output["direction"].replace("_", " ")
+    size = " × ".join(map(str, inputs["size"]))
+    lines = [
+        f"## {name}",
+        "",
+        f"{card['title']}. {card['summary']}",
+        "",
+        f"- Paper: [{paper['title']}]({paper['url']}), {paper['authors']}, "
+        f"{paper['venue']}, {paper['year']}",
+        f"- Scale: {low} to {high}, {better}, from {output['bins']} bins",
+        f"- Input: {size} pixels (height × width), RGB; fit by `{inputs['fit']}`, "
+        f"shrunk by `{inputs['shrink']}`, enlarged by `{inputs['enlarge']}`; "
+        f"photos of fewer than {inputs['least']} pixels a side are refused",
+        f"- Parameters: {card['parameters']:,}, of which "
+        f"{card['trainable_parameters']:,} are trained",
+        "",
+        "What it is not for:",
+        "",
+        *(f"- {limit}" for limit in card["limits"]),
+        "",
+    ]
+    for tag, weights in card.get("weights", {}).items():
+        lines += [f"### {name}.{tag}", "", weights_page(weights)]
+    return "\n".join(lines)
+
+
+def weights_page(weights: dict) -> str:
+    facts = [
+        ("trained on", f"{weights['data']} ({weights['trained_on']:,} images)"),
+        ("terms of the data", weights["terms"]),
+        ("licence of the weights", weights["licence"]),
+        ("started from", weights["start"]),
+        ("made by", f"`{weights['command']}`"),
+        ("seed", str(weights["seed"])),
+        ("file", file_fact(weights)),
+    ]
+    if "litert" in weights:
+        facts.append(("LiteRT file", file_fact(weights["litert"])))
+    text = table(("", ""), facts)
+    for kind in ("results", "quantiles"):
+        if kind in weights:
+            rows = [(f"`{key}`", value) for key, value in flat(weights[kind])]
+            text += "\n" + table((kind, ""), rows)
+    text += "".join(f"\n{note}\n" for note in weights.get("notes", []))
+    return text
+
+
+def file_fact(file: dict) -> str:
+    return f"`{file['file']}`, {file['bytes']:,} bytes, sha256 `{file['sha256']}`"
+
+
+def agreement(weights: dict) -> str:
+    """The median SROCC on held-out photos that the card states."""
+    found = dict(flat(weights.get("results", {})))
+    values = [value for key, value in found.items() if key.endswith("srocc.median")]
+    return values[0] if values else "-"
+
+
+def flat(value: dict, path: str = "") -> list[tuple[str, str]]:
+    """Nested tables as rows of dotted keys and printed values."""
+    rows = []
+    for key, inner in value.items():
+        if isinstance(inner, dict):
+            rows += flat(inner, f"{path}{key}.")
+        elif isinstance(inner, list):
+            rows.append((path + key, ", ".join(map(printed, inner))))
+        else:
+            rows.append((path + key, printed(inner)))
+    return rows
+
+
+def printed(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def image_codes() -> str:
+    return table(
+        ("code", "meaning"),
+        [(f"`{code}`", meaning) for code, meaning in IMAGE_CODES.items()],
+    )
+
+
+def score_output() -> str:
+    return shown("iqa-zoo score examples/photos", fence="text")
+
+
+def score_jsonl() -> str:
+    return shown("iqa-zoo score --format jsonl examples/photos/coffee.jpg", "json")
+
+
+def models_output() -> str:
+    return shown("iqa-zoo models", fence="text")
+
+
+def commands() -> str:
+    """The help page of every command, as the program prints it."""
+    from iqa_zoo.cli import main
+
+    return "\n".join(help_pages(main, click.Context(main, info_name="iqa-zoo")))
+
+
+def help_pages(command: click.Command, context: click.Context) -> list[str]:
+    path = context.command_path
+    pages = [f"## {path}\n\n" + shown(f"{path} --help", fence="text", prompt=False)]
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            child = command.get_command(context, name)
+            below = click.Context(child, info_name=name, parent=context)
+            pages += help_pages(child, below)
+    return pages
+
+
+def public_names() -> str:
+    """Directives that pull in the docstrings of the public face."""
+    directives = []
+    for name in iqa_zoo.__all__:
+        thing = getattr(iqa_zoo, name)
+        if not isinstance(thing, type):
+            kind, options = "autofunction", ""
+        elif issubclass(thing, Exception):
+            kind, options = "autoexception", ""
+        else:
+            kind, options = "autoclass", "\n   :members:"
+        directives.append(f".. {kind}:: iqa_zoo.{name}{options}\n")
+    return "```{eval-rst}\n" + "\n".join(directives) + "```\n"
+
+
+def speed() -> str:
+    """The recorded speed of scoring a folder, one line a machine."""
+    rows = []
+    for path in sorted((ROOT / "benchmarks" / "results").glob("*.json")):
+        rows += flat(json.loads(path.read_text(encoding="utf-8")), f"{path.stem}.")
+    if not rows:
+        return "Not measured yet.\n"
+    return table(("what", ""), rows)
+
+
+def shown(command: str, fence: str, prompt: bool = True) -> str:
+    """A command and what it prints on stdout, in a fenced block."""
+    done = subprocess.run(
+        [Path(sys.executable).with_name("iqa-zoo"), *shlex.split(command)[1:]],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+        cwd=ROOT,
+        env={**os.environ, "COLUMNS": "80", "NO_COLOR": "1", "PYTHONUTF8": "1"},
+    )
+    if done.returncode != 0:
+        sys.exit(f"{command} ended with {done.returncode}:\n{done.stderr}")
+    first = f"$ {command}\n" if prompt else ""
+    body = "\n".join(line.rstrip() for line in done.stdout.strip("\n").splitlines())
+    return f"```{fence}\n{first}{body}\n```\n"
+
+
+def table(titles: tuple, rows: list) -> str:
+    lines = [titles, ["---"] * len(titles), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+BLOCKS = {
+    "commands": commands,
+    "image-codes": image_codes,
+    "models-output": models_output,
+    "models-pages": models_pages,
+    "models-table": models_table,
+    "public-names": public_names,
+    "score-jsonl": score_jsonl,
+    "score-output": score_output,
+    "speed": speed,
+}
+
+
+def fresh(text: str) -> str:
+    """A page's text with every block written anew, and measured ones where needed."""
+
+    def block(match: re.Match) -> str:
+        start, name, end = match.groups()
+        if name not in BLOCKS:
+            sys.exit(f"No function here writes {name!r}; known: {', '.join(BLOCKS)}.")
+        new = f"{start}{BLOCKS[name]()}{end}"
+        close = name in MEASURED and nearly_equal(match.group(), new)
+        return match.group() if close else new
+
+    return BLOCK.sub(block, text)
+
+
+def nearly_equal(old: str, new: str) -> bool:
+    """Whether two outputs differ in nothing but the last digit of some numbers."""
+    number = re.compile(r"\d+\.\d+")
+    # The drawn distributions follow the numbers.
+    drawn = str.maketrans("▁▂▃▄▅▆▇█", " " * 8)
+    bare = [number.sub("#", text).translate(drawn).split() for text in (old, new)]
+    if bare[0] != bare[1]:
+        return False
+    pairs = zip(number.findall(old), number.findall(new), strict=True)
+    return all(abs(float(a) - float(b)) <= LAST_DIGIT for a, b in pairs)
+
+
+def main() -> None:
+    check = sys.argv[1:] == ["--check"]
+    stale = []
+    for page in PAGES:
+        old = page.read_text(encoding="utf-8")
+        new = fresh(old)
+        if new != old:
+            stale.append(page.relative_to(ROOT))
+            if not check:
+                page.write_text(new, encoding="utf-8")
+    for page in stale:
+        print(f"{'stale' if check else 'written'}: {page}")
+    if check and stale:
+        sys.exit("Run: python docs/generate.py")
+
+
+if __name__ == "__main__":
+    main()
