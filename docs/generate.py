@@ -8,6 +8,7 @@ between them comes from the function of that name here: from the cards, from rec
 benchmark results, or from running the program.
 """
 
+import dataclasses
 import json
 import os
 import re
@@ -114,10 +115,14 @@ def file_fact(file: dict) -> str:
 
 
 def agreement(weights: dict) -> str:
-    """The median SROCC on held-out photos that the card states."""
-    found = dict(flat(weights.get("results", {})))
-    values = [value for key, value in found.items() if key.endswith("srocc.median")]
-    return values[0] if values else "-"
+    """The SROCC that the card states: the median over splits, else that of a test."""
+    found = [
+        (key, value)
+        for key, value in flat(weights.get("results", {}))
+        if "srocc" in key
+    ]
+    medians = [value for key, value in found if "median" in key]
+    return (medians or [value for _, value in found] or ["-"])[0]
 
 
 def flat(value: dict, path: str = "") -> list[tuple[str, str]]:
@@ -144,16 +149,25 @@ def image_codes() -> str:
     )
 
 
+def image_limits() -> str:
+    said = {
+        "pixels": "width times height",
+        "side": "the longer side, in pixels",
+        "bytes": "the size of the file",
+    }
+    rows = [
+        (f"`{name}`", said[name], f"{value:,}")
+        for name, value in dataclasses.asdict(iqa_zoo.Limits()).items()
+    ]
+    return table(("limit", "of what", "default"), rows)
+
+
 def score_output() -> str:
     return shown("iqa-zoo score examples/photos", fence="text")
 
 
 def score_jsonl() -> str:
     return shown("iqa-zoo score --format jsonl examples/photos/coffee.jpg", "json")
-
-
-def models_output() -> str:
-    return shown("iqa-zoo models", fence="text")
 
 
 def commands() -> str:
@@ -225,7 +239,7 @@ def table(titles: tuple, rows: list) -> str:
 BLOCKS = {
     "commands": commands,
     "image-codes": image_codes,
-    "models-output": models_output,
+    "image-limits": image_limits,
     "models-pages": models_pages,
     "models-table": models_table,
     "public-names": public_names,
