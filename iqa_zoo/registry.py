@@ -139,7 +139,9 @@ def resolve(name: str | os.PathLike[str], weights: str | None = "default") -> En
             f"--model {base}`, or name one of: {', '.join(list_models(has_weights=True))}."
         )
     if tag not in sets:
-        raise UnknownNameError("weight set", f"{base}.{tag}", [f"{base}.{t}" for t in sets])
+        raise UnknownNameError(
+            "weight set", f"{base}.{tag}", [f"{base}.{t}" for t in sets]
+        )
     if folder != store.own_folder():
         return Entry(text, card, tag, folder)
     return Entry(f"{base}.{tag}", card, tag, folder)
@@ -198,11 +200,11 @@ def fill(network: "keras.Model", arrays: "Mapping[str, np.ndarray]", name: str) 
     Raises:
         WeightsError: a missing or an extra array, or one of another shape.
     """
-    variables = _variables(network)
-    for path in variables.keys() ^ arrays.keys():
-        state = "lacks" if path in variables else "has an extra array"
+    known = variables(network)
+    for path in sorted(known.keys() ^ arrays.keys()):
+        state = "lacks the array" if path in known else "has an extra array"
         raise WeightsError(f"The weight file of {name} {state} {path}.")
-    _assign(variables, arrays, name)
+    _assign(known, arrays, name)
 
 
 def fill_backbone(network: "keras.Model", card: Mapping[str, Any]) -> None:
@@ -212,14 +214,14 @@ def fill_backbone(network: "keras.Model", card: Mapping[str, Any]) -> None:
         raise UsageError(f"{card['title']} has no backbone with ImageNet weights.")
     expected = cards.backbone_card(backbone)["weights"]["imagenet"]
     arrays = _function(expected["converter"])(store.read_imagenet(backbone))
-    variables = _variables(network)
-    for path in arrays.keys() - variables.keys():
+    known = variables(network)
+    for path in sorted(arrays.keys() - known.keys()):
         raise WeightsError(f"{network.name} has no variable {path} for {backbone}.")
-    _assign({path: variables[path] for path in arrays}, arrays, backbone)
+    _assign({path: known[path] for path in arrays}, arrays, backbone)
 
 
-def _variables(network: "keras.Model") -> dict[str, Any]:
-    # Seed generators are state of a run, not part of the weights.
+def variables(network: "keras.Model") -> dict[str, Any]:
+    """What a weight file holds: variables by path, without the state of a run."""
     return {v.path: v for v in network.variables if "seed_generator" not in v.path}
 
 

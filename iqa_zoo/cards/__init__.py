@@ -123,9 +123,7 @@ def read_card(path: str | Path) -> Card:
 @cache
 def all_cards() -> Mapping[str, Card]:
     """The packaged cards by model name, sorted."""
-    return {
-        path.stem: _read(path, SCHEMA) for path in sorted(FOLDER.glob("*.toml"))
-    }
+    return {path.stem: _read(path, SCHEMA) for path in sorted(FOLDER.glob("*.toml"))}
 
 
 @cache

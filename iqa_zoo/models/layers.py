@@ -57,9 +57,7 @@ def inverted_residual(
     y = depthwise_bn(
         y, kernel=kernel, stride=stride, momentum=momentum, name=f"{name}_depthwise"
     )
-    y = conv_bn(
-        y, channels, activation=None, momentum=momentum, name=f"{name}_project"
-    )
+    y = conv_bn(y, channels, activation=None, momentum=momentum, name=f"{name}_project")
     if stride == 1 and x.shape[-1] == channels:
         return layers.Add(name=f"{name}_out")([x, y])
     return layers.Identity(name=f"{name}_out")(y)

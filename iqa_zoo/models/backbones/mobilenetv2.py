@@ -70,10 +70,14 @@ def _convolutions() -> list[str]:
     names = ["stem"]
     blocks = [expand for expand, _, repeats, _ in STAGES for _ in range(repeats)]
     for block, expand in enumerate(blocks):
-        parts = ("depthwise", "project") if expand == 1 else (
-            "expand",
-            "depthwise",
-            "project",
+        parts = (
+            ("depthwise", "project")
+            if expand == 1
+            else (
+                "expand",
+                "depthwise",
+                "project",
+            )
         )
         names += [f"block{block}_{part}" for part in parts]
     return [*names, "top"]

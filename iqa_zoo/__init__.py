@@ -1,0 +1,79 @@
+"""Image-quality assessment for TensorFlow and Keras.
+
+>>> import iqa_zoo
+>>> for result in iqa_zoo.score("photos/"):  # doctest: +SKIP
+...     print(result.path, result.value)
+
+Importing this package imports no TensorFlow; functions that need it import it when
+they are called.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from iqa_zoo.errors import (
+    CardError,
+    ImageError,
+    IqaError,
+    MissingLibraryError,
+    OpinionError,
+    OutputError,
+    UnknownNameError,
+    UsageError,
+    WeightsError,
+)
+from iqa_zoo.results import ImageScore
+
+if TYPE_CHECKING:
+    from iqa_zoo.evaluation.evaluate import evaluate
+    from iqa_zoo.images import Limits
+    from iqa_zoo.registry import list_models, load_model, model_card
+    from iqa_zoo.scoring import Scorer, score
+    from iqa_zoo.training.train import train
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CardError",
+    "ImageError",
+    "ImageScore",
+    "IqaError",
+    "Limits",
+    "MissingLibraryError",
+    "OpinionError",
+    "OutputError",
+    "Scorer",
+    "UnknownNameError",
+    "UsageError",
+    "WeightsError",
+    "evaluate",
+    "list_models",
+    "load_model",
+    "model_card",
+    "score",
+    "train",
+]
+
+# Where the names live that are only imported when they are asked for.
+_LAZY = {
+    "Limits": "iqa_zoo.images",
+    "Scorer": "iqa_zoo.scoring",
+    "evaluate": "iqa_zoo.evaluation.evaluate",
+    "list_models": "iqa_zoo.registry",
+    "load_model": "iqa_zoo.registry",
+    "model_card": "iqa_zoo.registry",
+    "score": "iqa_zoo.scoring",
+    "train": "iqa_zoo.training.train",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_LAZY[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,43 @@
+"""Pictures for training as tf.data, through the same reader as scoring."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from iqa_zoo.images import fit_image, read_image
+
+
+def pictures(paths: Sequence[Path], rule: Mapping[str, Any]) -> tf.data.Dataset:
+    """A dataset of the pictures as uint8 RGB (height, width, 3), in order.
+
+    The pixels are those that scoring sees, bit for bit: the same functions make them.
+
+    Args:
+        paths: image files of any format that `images` reads.
+        rule: the card's input rule.
+
+    Raises:
+        ImageError: on iteration, as tf.errors.InvalidArgumentError with its message.
+    """
+    height, width = rule["size"]
+
+    def load(path: bytes) -> np.ndarray:
+        return fit_image(
+            read_image(path.decode("utf-8", "surrogateescape")),
+            (height, width),
+            fit=rule["fit"],
+            shrink=rule["shrink"],
+            enlarge=rule["enlarge"],
+        )
+
+    def picture(path: tf.Tensor) -> tf.Tensor:
+        image = tf.numpy_function(load, [path], tf.uint8, stateful=False)
+        return tf.ensure_shape(image, (height, width, 3))
+
+    names = [str(path).encode("utf-8", "surrogateescape") for path in paths]
+    return tf.data.Dataset.from_tensor_slices(names).map(
+        picture, num_parallel_calls=tf.data.AUTOTUNE
+    )

@@ -1,0 +1,298 @@
+"""`iqa_zoo.train`: from a table of opinion scores to a folder that is a model."""
+
+import contextlib
+import csv
+import io
+import json
+import logging
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tomli_w
+from safetensors.numpy import save
+
+from iqa_zoo import cards, opinions, registry
+from iqa_zoo.correlation import srocc
+from iqa_zoo.data.manifest import Labels, read_labels
+from iqa_zoo.data.splits import fixed_split
+from iqa_zoo.errors import OutputError, UnknownNameError, UsageError
+from iqa_zoo.evaluation.figures import constant_figures, figures
+from iqa_zoo.files import sha256, write_bytes
+from iqa_zoo.training.stages import predict, train_stage
+from iqa_zoo.training.trunk import above, below, cached_inputs
+
+logger = logging.getLogger("iqa_zoo")
+
+TAG = "run"  # the weight set of a run's card
+PRECISIONS = ("auto", "float32", "mixed_float16", "mixed_bfloat16")
+
+
+def train(
+    labels: str | os.PathLike[str] | Labels,
+    images: str | os.PathLike[str] | None = None,
+    *,
+    model: str | None = None,
+    out: str | os.PathLike[str],
+    start: str | os.PathLike[str] = "best",
+    split: int | None = 0,
+    train_on_validation: bool = False,
+    seed: int = 0,
+    epochs: int | None = None,
+    precision: str = "auto",
+    cache: str | os.PathLike[str] | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    command: str = "",
+    **columns: Any,
+) -> Path:
+    """Train a model on your opinion scores by its card's recipe.
+
+    Args:
+        labels: table of scores (see `data.manifest.read_labels`), or one read already.
+        images: folder of the images that the table names.
+        model: a model's name; None for the one that `score` uses.
+        out: folder to make; it may exist but must be empty. It gets `weights`,
+            `card.toml`, `split.csv`, `history.csv` and `metrics.json`, and its path is
+            taken wherever a model's name is.
+        start: "best" for the weights that come with the model, else its backbone's;
+            "imagenet", "random", or a model's name or run's folder to start from.
+        split: seed of the 80/20 split into training and test images, the last tenth
+            of the training images being for validation; None trains on all.
+        train_on_validation: trains on the validation images too; for a recipe that is
+            settled. They are then reported as trained on.
+        seed: of everything random in the training.
+        epochs: instead of the recipe's, for every stage.
+        precision: "auto" (float32 on a CPU, mixed_float16 on a GPU, mixed_bfloat16 on a
+            TPU) or a Keras policy.
+        cache: folder for what is computed once for all runs on these images; None
+            for one inside `out` that goes when the run ends.
+        callbacks: Keras callbacks for every stage.
+        command: what the card says made the weights.
+        **columns: further arguments of `read_labels` (mos, std, group, range, ...).
+
+    Returns:
+        The folder `out`.
+
+    Raises:
+        OpinionError: rows of the table that cannot be used.
+        UsageError: `out` holds files already, or an argument that cannot be meant.
+        WeightsError: the weights to start from are missing.
+        OutputError: `out` cannot be written.
+    """
+    name = model or registry.default_model().rpartition(".")[0]
+    entry = registry.resolve(name, None)
+    out = _fresh_folder(out)
+    if not isinstance(labels, Labels):
+        if images is None:
+            raise UsageError("Name the folder of the images.")
+        labels = read_labels(labels, images, **columns)
+    scale, bins = tuple(entry.output["scale"]), entry.output["bins"]
+    targets = labels.distribution(scale, bins).astype(np.float32)
+    parts = _split(labels, split, train_on_validation)
+
+    keras.utils.set_random_seed(seed)
+    with _policy(precision) as policy:
+        network, started = _start(name, start)
+        history: list[dict[str, Any]] = []
+        for stage in entry.card["recipe"]:
+            if epochs is not None:
+                stage = {**stage, "epochs": epochs}
+            logger.info("Stage: %s (%d epochs).", stage["name"], stage["epochs"])
+            trunk = below(network, stage["frozen_to"])
+            head = above(network, stage["frozen_to"])
+            inputs = cached_inputs(
+                trunk,
+                labels.paths,
+                entry.input,
+                Path(cache or out / "cache"),
+                mirror=stage.get("mirror", False),
+            )
+            log = _History(stage["name"], head, inputs, labels, parts, scale)
+            train_stage(
+                network,
+                stage,
+                inputs,
+                targets,
+                rows=parts["train"],
+                scale=scale,
+                seed=seed,
+                callbacks=[log, *callbacks],
+            )
+            history += log.rows
+
+        metrics = {
+            "start": started,
+            "split": split,
+            "seed": seed,
+            "precision": policy,
+            "range": list(labels.range),
+            "direction": labels.direction,
+        }
+        for part, rows in parts.items():
+            answer = predict(head, inputs, rows).astype(np.float64)
+            metrics[part] = figures(
+                labels, rows, opinions.mean_and_std(answer, scale)[0], answer, scale
+            )
+            metrics[f"{part}_constant"] = constant_figures(
+                labels, rows, parts["train"], scale, bins
+            )
+    if cache is None:
+        for file in (out / "cache").iterdir():
+            file.unlink()
+        (out / "cache").rmdir()
+    _write_run(out, entry, network, metrics, history, labels, parts, command, seed)
+    return out
+
+
+class _History(keras.callbacks.Callback):
+    """Loss and validation SROCC of every epoch."""
+
+    def __init__(self, stage, head, inputs, labels, parts, scale) -> None:
+        super().__init__()
+        self.stage, self.head, self.inputs = stage, head, inputs
+        self.mos = labels.mos if labels.direction == "higher_is_better" else -labels.mos
+        self.validation = parts.get("validation", parts["train"][:0])
+        self.bins = opinions.bin_values(scale, head.output_shape[-1])
+        self.rows: list[dict[str, Any]] = []
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        row = {"stage": self.stage, "epoch": epoch + 1, "loss": (logs or {})["loss"]}
+        if len(self.validation) > 1:
+            answer = predict(self.head, self.inputs, self.validation) @ self.bins
+            row["validation_srocc"] = srocc(self.mos[self.validation], answer)
+        self.rows.append(row)
+        if logs is not None:
+            logs.update(row)
+
+
+def _split(
+    labels: Labels, seed: int | None, train_on_validation: bool
+) -> dict[str, np.ndarray]:
+    if seed is None:
+        return {"train": np.arange(len(labels.mos))}
+    split = fixed_split(len(labels.mos), seed, groups=labels.group)
+    if train_on_validation:
+        return {"train": split.train, "test": split.test}
+    return {
+        "train": split.fitting,
+        "validation": split.validation,
+        "test": split.test,
+    }
+
+
+def _start(name: str, start: str | os.PathLike[str]) -> tuple[keras.Model, str]:
+    """The network to train, and what its weights are."""
+    card = registry.model_card(name)
+    if start == "best":
+        start = (
+            f"{name}.{card['default_weights']}"
+            if card.get("default_weights")
+            else "imagenet"
+        )
+    if start == "random":
+        return registry.load_model(name, None), "random"
+    if start == "imagenet":
+        return registry.load_model(name, "imagenet"), "imagenet"
+    source = registry.resolve(start)
+    network = registry.load_model(name, None)
+    arrays = source.arrays()
+    registry.fill(network, arrays, source.name)
+    return network, source.name
+
+
+@contextlib.contextmanager
+def _policy(precision: str) -> Iterator[str]:
+    """The Keras policy that networks are built under, set back at the end."""
+    if precision not in PRECISIONS:
+        raise UnknownNameError("precision", precision, PRECISIONS)
+    if precision == "auto":
+        devices = {device.device_type for device in tf.config.list_logical_devices()}
+        precision = (
+            "mixed_bfloat16"
+            if "TPU" in devices
+            else "mixed_float16"
+            if "GPU" in devices
+            else "float32"
+        )
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        yield precision
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def _fresh_folder(out: str | os.PathLike[str]) -> Path:
+    out = Path(out)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        full = any(out.iterdir())
+    except OSError as error:
+        raise OutputError(f"Cannot make the folder {out}: {error.strerror}.") from error
+    if full:
+        raise UsageError(f"{out} holds files already; give a new or an empty folder.")
+    return out
+
+
+def _write_run(
+    out: Path,
+    entry: registry.Entry,
+    network: keras.Model,
+    metrics: Mapping[str, Any],
+    history: Sequence[Mapping[str, Any]],
+    labels: Labels,
+    parts: Mapping[str, np.ndarray],
+    command: str,
+    seed: int,
+) -> None:
+    """Write the run's folder; the card comes last and makes it a model."""
+    data = save({path: v.numpy() for path, v in registry.variables(network).items()})
+    write_bytes(out / "weights.safetensors", data)
+    part_of = {row: part for part, rows in parts.items() for row in rows}
+    _write_csv(
+        out / "split.csv",
+        [
+            {"image": name, "part": part_of[row]}
+            for row, name in enumerate(labels.names)
+        ],
+    )
+    _write_csv(out / "history.csv", history)
+    write_bytes(out / "metrics.json", (json.dumps(metrics, indent=1) + "\n").encode())
+    card = {k: v for k, v in entry.card.items() if k not in ("weights", "preferred")}
+    card["default_weights"] = TAG
+    card["weights"] = {
+        TAG: {
+            "kind": "local",
+            "file": "weights.safetensors",
+            "bytes": len(data),
+            "sha256": sha256(data),
+            "dtype": "float32",
+            "arrays": len(registry.variables(network)),
+            "licence": "as the opinions and images it was trained on allow",
+            "data": f"{len(labels.names)} images with opinions",
+            "terms": "those of the opinions and images",
+            "start": metrics["start"],
+            "command": command or "iqa_zoo.train",
+            "seed": seed,
+            "trained_on": len(parts["train"]),
+            "results": {
+                part: metrics[part]
+                for part in ("validation", "test")
+                if part in metrics
+            },
+        }
+    }
+    cards.check_card(card, str(out / "card.toml"))
+    write_bytes(out / "card.toml", tomli_w.dumps(card).encode())
+
+
+def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else [])
+    writer.writeheader()
+    writer.writerows(rows)
+    write_bytes(path, text.getvalue().encode("utf-8", "surrogateescape"))

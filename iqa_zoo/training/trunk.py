@@ -1,0 +1,135 @@
+"""The frozen lower part of a network, computed once for each picture and kept.
+
+Most of a mobile network's cost is in its first half, and with a few hundred photos the
+first half is best left alone. So its output is computed once, for every picture and
+its mirror image, and the stage trains what lies above on those.
+"""
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from iqa_zoo.data.pictures import pictures
+from iqa_zoo.errors import OutputError, UnknownNameError
+from iqa_zoo.files import atomic_write
+
+logger = logging.getLogger("iqa_zoo")
+
+
+def below(network: keras.Model, layer: str) -> keras.Model | None:
+    """The part of `network` up to and with `layer`; None where that is "none"."""
+    if layer == "none":
+        return None
+    return keras.Model(network.inputs, _layer(network, layer).output)
+
+
+def above(network: keras.Model, layer: str, upto: str | None = None) -> keras.Model:
+    """The part of `network` above `layer`, up to the layer `upto` or the output.
+
+    Weights are shared with `network`; "none" is the part above nothing, the whole.
+
+    Raises:
+        UnknownNameError: no layer of that name.
+    """
+    start = network.inputs if layer == "none" else _layer(network, layer).output
+    end = network.outputs[0] if upto is None else _layer(network, upto).output
+    return keras.Model(start, end)
+
+
+def _layer(network: keras.Model, name: str) -> keras.layers.Layer:
+    names = [layer.name for layer in network.layers]
+    if name not in names:
+        raise UnknownNameError("layer", name, names)
+    return network.get_layer(name)
+
+
+def cached_inputs(
+    trunk: keras.Model | None,
+    paths: Sequence[Path],
+    rule: Mapping[str, Any],
+    cache: Path,
+    *,
+    mirror: bool,
+) -> np.ndarray:
+    """What a stage trains on, for every picture, memory-mapped from a file in `cache`.
+
+    Args:
+        trunk: the frozen lower part, as `below` gives it, or None for the pictures.
+        paths: the pictures.
+        rule: the card's input rule.
+        cache: folder of the file; its name is made of the hashes of the trunk's
+            weights, the pictures and the rule, so that a second run finds it.
+        mirror: whether to add every picture's mirror image as a second view. Pictures
+            themselves are mirrored when they are drawn, and have one view here.
+
+    Returns:
+        (pictures, views, h, w, channels): float16 behind a trunk, else uint8.
+
+    Raises:
+        ImageError: a picture that cannot be read.
+        OutputError: the cache cannot be written.
+    """
+    views = 2 if mirror and trunk is not None else 1
+    place = cache / f"inputs-{_key(trunk, paths, rule, views)}.npy"
+    if not place.exists():
+        _compute(trunk, paths, rule, views, place)
+    return np.load(place, mmap_mode="r")
+
+
+def _compute(
+    trunk: keras.Model | None,
+    paths: Sequence[Path],
+    rule: Mapping[str, Any],
+    views: int,
+    place: Path,
+) -> None:
+    shape, dtype = (*rule["size"], 3), np.dtype("|u1")
+    if trunk is not None:
+        shape = trunk.compute_output_shape((None, *shape))[1:]
+        dtype = np.dtype("<f2")
+
+    @tf.function(reduce_retracing=True)
+    def run(images: tf.Tensor) -> tf.Tensor:
+        if trunk is None:
+            return images[:, None]
+        images = tf.cast(images, tf.float32)
+        both = [images, images[:, :, ::-1]][:views]
+        return tf.stack([tf.cast(trunk(x), tf.float16) for x in both], axis=1)
+
+    logger.info("Preparing %d pictures in %s.", len(paths), place.parent)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"Cannot make {place.parent}: {error.strerror}.") from error
+    with atomic_write(place) as file:
+        np.lib.format.write_array_header_1_0(
+            file,
+            {
+                "descr": dtype.str,
+                "fortran_order": False,
+                "shape": (len(paths), views, *shape),
+            },
+        )
+        for batch in pictures(paths, rule).batch(8).prefetch(2):
+            file.write(run(batch).numpy().tobytes())
+
+
+def _key(
+    trunk: keras.Model | None,
+    paths: Sequence[Path],
+    rule: Mapping[str, Any],
+    views: int,
+) -> str:
+    hash_ = hashlib.sha256(json.dumps([dict(rule), views], sort_keys=True).encode())
+    for variable in trunk.variables if trunk is not None else ():
+        hash_.update(variable.path.encode() + variable.numpy().tobytes())
+    for path in paths:
+        hash_.update(hashlib.sha256(path.read_bytes()).digest())
+    return hash_.hexdigest()[:32]
