@@ -1,0 +1,89 @@
+"""The one conversion of a Keras network to a LiteRT file."""
+
+import logging
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from iqa_zoo.engines.litert import SIGNATURE, LiteRT
+from iqa_zoo.engines.quiet import quiet_native
+from iqa_zoo.errors import WeightsError
+
+if TYPE_CHECKING:
+    import keras
+
+# Shares of a distribution, between float32 sums in another order: 4e-5 was seen.
+TOLERANCE = 1e-4
+
+
+def to_litert(
+    network: "keras.Model", size: tuple[int, int], *, output: str = "distribution"
+) -> bytes:
+    """A float32 LiteRT file of built-in operators only, for one image of a fixed size.
+
+    Its signature `score` takes `image`, float32 RGB 0..255 (1, height, width, 3), and
+    gives `output`, float32 (1, bins).
+
+    Args:
+        network: `image` float32 (batch, height, width, 3) in, (batch, bins) out.
+        size: height and width in pixels.
+        output: the name that the output gets.
+
+    Raises:
+        WeightsError: the file's answers are not finite, or not the network's. This is
+            checked on pictures of noise every time, since the converter does not.
+    """
+    import tensorflow as tf
+    from keras.export import ExportArchive
+
+    shape = (1, *size, 3)
+    with tempfile.TemporaryDirectory() as folder, _quiet():
+        archive = ExportArchive()
+        archive.track(network)
+        archive.add_endpoint(
+            SIGNATURE,
+            lambda image: {output: network(image, training=False)},
+            input_signature=[tf.TensorSpec(shape, tf.float32, name="image")],
+        )
+        archive.write_out(folder, verbose=False)
+        converter = tf.lite.TFLiteConverter.from_saved_model(
+            folder, signature_keys=[SIGNATURE]
+        )
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+        content: bytes = converter.convert()
+    _check(network, content, size, output)
+    return content
+
+
+def _check(
+    network: "keras.Model", content: bytes, size: tuple[int, int], output: str
+) -> None:
+    random = np.random.default_rng(0)
+    fine = random.integers(0, 256, (3, *size, 3), np.uint8)
+    # Dark, full and bright: a network that answers all alike would prove nothing.
+    images = [fine[0] // 4, fine[1], 255 - fine[2] // 4]
+    expected = np.asarray(network(np.stack(images).astype(np.float32), training=False))
+    found = LiteRT(content, output, network.name).predict(images)
+    apart = np.abs(found - expected).max()
+    if not apart <= TOLERANCE:  # NaN is not
+        raise WeightsError(
+            f"The LiteRT file made of {network.name} does not answer as the network "
+            f"does (by {apart:.2g}; allowed {TOLERANCE}). Check the weights for NaN, "
+            "or score with the engine tensorflow."
+        )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the hundred lines that exporting and converting write."""
+    absl = logging.getLogger("absl")
+    level = absl.level
+    absl.setLevel(logging.ERROR)
+    try:
+        with quiet_native():
+            yield
+    finally:
+        absl.setLevel(level)

@@ -1,0 +1,30 @@
+"""TensorFlow: batches of images, for GPUs and for networks without a LiteRT file."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import tensorflow as tf
+
+if TYPE_CHECKING:
+    import keras
+
+
+class TensorFlow:
+    """Runs a Keras network in one compiled function."""
+
+    batch = 32
+
+    def __init__(self, network: "keras.Model", size: Sequence[int]) -> None:
+        """Args: the network and the (height, width) that its images have."""
+        shape = (None, *size, 3)
+
+        @tf.function(input_signature=[tf.TensorSpec(shape, tf.uint8)])
+        def run(images: tf.Tensor) -> tf.Tensor:
+            return network(tf.cast(images, tf.float32), training=False)
+
+        self._run = run
+
+    def predict(self, images: Sequence[np.ndarray], threads: int = 1) -> np.ndarray:
+        """The output of each image; TensorFlow uses the threads that it wants."""
+        return np.asarray(self._run(np.stack(images)))

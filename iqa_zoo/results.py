@@ -1,0 +1,82 @@
+"""What comes back: the score of one image by one model, and its form in files."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ImageScore:
+    """What one model says about one image, or why it could not say anything.
+
+    Attributes:
+        path: the image's name as given or as found in a folder; ``<bytes>`` or
+            ``<array>`` where it had none.
+        model: the model's name with its tag, or its folder.
+        value: the score on the model's scale; None where it failed.
+        std: how far opinions on this image spread, on the same scale.
+        distribution: share of the opinions in each bin of the scale, low to high,
+            summing to 1.
+        scale: lowest and highest score.
+        direction: ``"higher_is_better"`` or ``"lower_is_better"``.
+        error: a key of `iqa_zoo.errors.IMAGE_CODES` where it failed, else None.
+        message: what happened and what to do where it failed, else None.
+    """
+
+    path: str
+    model: str
+    value: float | None = None
+    std: float | None = None
+    distribution: tuple[float, ...] | None = None
+    scale: tuple[float, float] | None = None
+    direction: str | None = None
+    error: str | None = None
+    message: str | None = None
+
+
+#: Names of the columns of result files, which are those of `ImageScore`.
+FIELDS = tuple(field.name for field in dataclasses.fields(ImageScore))
+
+
+def to_row(score: ImageScore) -> dict[str, Any]:
+    """A flat dict with the fields' names and only what JSON can say.
+
+    The shares are written with the fewest digits that lead back to the same float32.
+    """
+    row = {name: getattr(score, name) for name in FIELDS}
+    if score.distribution is not None:
+        row["distribution"] = [float(str(np.float32(p))) for p in score.distribution]
+    if score.scale is not None:
+        row["scale"] = list(score.scale)
+    return row
+
+
+def from_row(row: Mapping[str, Any]) -> ImageScore:
+    """The `ImageScore` of a row of a JSON lines or CSV file.
+
+    Args:
+        row: the cells by `FIELDS`. In CSV, where all cells are text, an empty one
+            stands for None and lists are JSON.
+
+    Raises:
+        ValueError: a column is missing or unknown, or a cell is no number or list.
+    """
+    if row.keys() != set(FIELDS):
+        raise ValueError(f"the columns are {list(row)}, not {list(FIELDS)}")
+    cells: dict[str, Any] = {
+        name: None if cell == "" else cell for name, cell in row.items()
+    }
+    # An image's name can be empty; it is never None.
+    cells["path"] = row["path"]
+    for name in ("value", "std"):
+        if cells[name] is not None:
+            cells[name] = float(cells[name])
+    for name in ("distribution", "scale"):
+        if isinstance(cells[name], str):
+            cells[name] = json.loads(cells[name])
+        if cells[name] is not None:
+            cells[name] = tuple(float(number) for number in cells[name])
+    return ImageScore(**cells)
