@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-# Both are read once, when TensorFlow is first imported.
+# Read once, when TensorFlow is first imported.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
