@@ -67,7 +67,9 @@ def max_entropy(
     low, high = _checked_scale(scale)
     step = (high - low) / (len(bin_values(scale, bins)) - 1)
     mean = _finite("mean", mean)
-    _refuse("mean", mean, (mean < low) | (mean > high), f"outside {low:g} to {high:g}")
+    _refuse(
+        "mean", mean, (mean < low) | (mean > high), f"outside {low:.12g} to {high:.12g}"
+    )
     if std is None:
         std = np.sqrt(SOS_ALPHA * (mean - low) * (high - mean))
     else:
@@ -117,14 +119,18 @@ def to_distribution(
     if direction not in DIRECTIONS:
         raise UnknownNameError("direction", direction, DIRECTIONS)
     mos = _finite("mos", mos)
-    _refuse("mos", mos, (mos < first) | (mos > last), f"outside {first:g} to {last:g}")
+    _refuse(
+        "mos", mos, (mos < first) | (mos > last), f"outside {first:.12g} to {last:.12g}"
+    )
     share = (mos - first) / (last - first)
     if direction == "lower_is_better":
         share = 1 - share
     # Rounding may carry the ends of one scale just beyond the ends of the other.
     mean = np.clip(low + share * (high - low), low, high)
     if std is not None:
-        std = _finite("std", std) * (high - low) / (last - first)
+        std = _finite("std", std)
+        _refuse("std", std, std < 0, "negative")
+        std = std * (high - low) / (last - first)
     return max_entropy(mean, std, scale=scale, bins=bins)
 
 
@@ -204,8 +210,9 @@ def _over_bins(position: FloatArray, spread: FloatArray, bins: int) -> FloatArra
     least = np.sqrt(above * (1 - above))
     largest = np.sqrt(position * (last - position))
 
-    split = (spread <= least) | (largest == 0)
-    ends = ~split & (spread >= largest)
+    # Deviations that were computed reach a bound only up to rounding.
+    split = (spread <= least + 1e-9) | (largest == 0)
+    ends = ~split & (spread >= largest - 1e-9)
     smooth = np.flatnonzero(~split & ~ends)
 
     shares = np.zeros((len(position), bins))
@@ -299,4 +306,4 @@ def _refuse(
         place = f"[{', '.join(map(str, first))}]" if first else ""
         count = int(np.sum(wrong))
         more = f" (and {count - 1} more)" if count > 1 else ""
-        raise OpinionError(f"{name}{place} = {values[first]:g} is {why}{more}.")
+        raise OpinionError(f"{name}{place} = {values[first]:.12g} is {why}{more}.")

@@ -147,7 +147,7 @@ def read_labels(
     if std is not None:
         deviations = _numbers(std, columns[std], lines, problems)
         for row in np.flatnonzero(deviations < 0).tolist():
-            problems.append((lines[row], f"{std} {deviations[row]:g} is negative"))
+            problems.append((lines[row], f"{std} {deviations[row]:.12g} is negative"))
     if group is not None:
         for line, text in zip(lines, columns[group], strict=True):
             if not text.strip():
@@ -272,7 +272,7 @@ def _range_of(
     if declared is not None:
         low, high = declared
         for row in np.flatnonzero((scores < low) | (scores > high)).tolist():
-            text = f"{mos} {scores[row]:g} is outside {low:g} to {high:g}"
+            text = f"{mos} {scores[row]:.12g} is outside {low:.12g} to {high:.12g}"
             problems.append((lines[row], text))
         return float(low), float(high)
     known = scores[np.isfinite(scores)]

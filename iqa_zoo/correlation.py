@@ -1,0 +1,233 @@
+"""How well scores agree with opinions: correlation, errors and the logistic fit.
+
+All functions take one value an image in float64 or anything that becomes it, and
+refuse NaN, infinity and arrays of different lengths. A correlation with something
+constant is 0: a constant orders nothing and explains nothing.
+"""
+
+import logging
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from iqa_zoo.errors import UsageError
+
+FloatArray = NDArray[np.float64]
+
+_log = logging.getLogger(__name__)
+
+
+def srocc(x: ArrayLike, y: ArrayLike) -> float:
+    """Spearman's rank correlation, -1 to 1: Pearson's of the ranks, ties averaged."""
+    from scipy.stats import rankdata
+
+    x, y = _pair(x, y)
+    return plcc(rankdata(x), rankdata(y))
+
+
+def plcc(x: ArrayLike, y: ArrayLike) -> float:
+    """Pearson's linear correlation, -1 to 1."""
+    x, y = _pair(x, y)
+    if np.ptp(x) == 0 or np.ptp(y) == 0:
+        return 0.0
+    x, y = _standardised(x), _standardised(y)
+    return float(np.clip(np.mean(x * y), -1, 1))
+
+
+def krocc(x: ArrayLike, y: ArrayLike) -> float:
+    """Kendall's rank correlation, -1 to 1: tau-b, which allows for ties."""
+    from scipy.stats import kendalltau
+
+    x, y = _pair(x, y)
+    if np.ptp(x) == 0 or np.ptp(y) == 0:
+        return 0.0
+    return float(kendalltau(x, y, variant="b").statistic)
+
+
+def rmse(x: ArrayLike, y: ArrayLike) -> float:
+    """Root of the mean squared difference, in the unit of the two."""
+    x, y = _pair(x, y)
+    return float(np.sqrt(np.mean(np.square(x - y))))
+
+
+def fit_logistic(x: ArrayLike, y: ArrayLike, parameters: int = 4) -> FloatArray:
+    """Scores mapped onto opinions by the logistic that fits them best.
+
+    The functions, with s(t) = 1 / (1 + exp(-t)):
+
+    - 4 parameters: b2 + (b1 - b2) s(k (x - b3)), rising or falling, never both;
+    - 5 parameters: b1 (s(b2 (x - b3)) - 1/2) + b4 x + b5.
+
+    Least squares by Levenberg and Marquardt from six starts (three slopes, both
+    signs), the best of which is taken. It may turn the order round: look at the SROCC
+    for the sign.
+
+    Args:
+        x: scores (n,).
+        y: opinions (n,).
+        parameters: 4 or 5.
+
+    Returns:
+        float64 (n,), on the scale of `y`. The mean of `y` everywhere where `x` or `y`
+        is constant; the straight line of least squares, and a warning in the log,
+        where there are fewer images than parameters or no start leads anywhere.
+
+    Raises:
+        UsageError: values are not finite, lengths differ, or `parameters` is not 4
+            or 5.
+
+    Source:
+        VQEG, Final report, 2000 (4); Sheikh, Sabir, Bovik, TIP 2006, eq. 7 (5), whose
+        authors' own start b2 = 0 is a saddle point and is not used.
+    """
+    from scipy.optimize import least_squares
+    from scipy.special import expit
+
+    if parameters not in (4, 5):
+        raise UsageError(f"A logistic of {parameters} parameters is not known: 4 or 5.")
+    x, y = _pair(x, y)
+    mean = np.full_like(y, y.mean())
+    if np.ptp(x) == 0 or np.ptp(y) == 0:
+        return mean
+    z, goal = _standardised(x), _standardised(y)
+
+    def four(b: FloatArray) -> FloatArray:
+        mapped: FloatArray = b[1] + (b[0] - b[1]) * expit(b[2] * (z - b[3]))
+        return mapped
+
+    def five(b: FloatArray) -> FloatArray:
+        mapped: FloatArray = b[0] * (expit(b[1] * (z - b[2])) - 0.5) + b[3] * z + b[4]
+        return mapped
+
+    span = np.ptp(goal)
+    slopes = [sign * slope for slope in (0.5, 2.0, 8.0) for sign in (1, -1)]
+    function: Callable[[FloatArray], FloatArray]
+    if parameters == 4:
+        function = four
+        starts = [[goal.max(), goal.min(), slope, 0.0] for slope in slopes]
+    else:
+        function = five
+        starts = [[span, slope, 0.0, 0.0, 0.0] for slope in slopes]
+
+    best = plcc(x, y) * z
+    least = np.inf
+    if len(z) >= parameters:
+        for start in starts:
+            found = least_squares(
+                lambda b: function(b) - goal, start, method="lm", max_nfev=500
+            )
+            if np.all(np.isfinite(found.x)) and found.cost < least:
+                best, least = function(found.x), found.cost
+    if not np.isfinite(least):
+        _log.warning(
+            "no logistic of %d parameters fits %d images; a straight line is used",
+            parameters,
+            len(z),
+        )
+    deviation: FloatArray = best * (y - mean).std()
+    return mean + deviation
+
+
+def emd(p: ArrayLike, q: ArrayLike, r: float = 1) -> FloatArray:
+    """Earth mover's distance of two distributions over the same bins, image by image.
+
+    ((1 / bins) sum_k |P_k - Q_k|^r)^(1 / r) with the cumulative sums P and Q; 0 where
+    they are equal, below 1. NIMA trains on r = 2 and reports r = 1.
+
+    Args:
+        p: shares or counts, shape (..., bins), each at least 0; normalised here.
+        q: the same, of a shape that fits `p`.
+        r: exponent, 1 or more.
+
+    Returns:
+        float64 of shape (...).
+
+    Raises:
+        UsageError: different numbers of bins, a share that is negative or not finite,
+            a distribution without any mass, or r below 1.
+
+    Source:
+        Talebi, Milanfar, NIMA, TIP 2018, eq. 1.
+    """
+    if not 1 <= r < np.inf:
+        raise UsageError(f"EMD with r = {r} is not a distance; use 1 or more.")
+    p, q = _normalised("p", p), _normalised("q", q)
+    if p.shape[-1] != q.shape[-1]:
+        raise UsageError(
+            f"Distributions over {p.shape[-1]} and {q.shape[-1]} bins cannot be "
+            "compared; bring them to the same bins."
+        )
+    difference = np.abs(np.cumsum(p, axis=-1) - np.cumsum(q, axis=-1))
+    distance: FloatArray = np.mean(difference**r, axis=-1) ** (1 / r)
+    return distance
+
+
+def agreement(
+    mos: ArrayLike, predicted: ArrayLike, *, parameters: int = 4
+) -> dict[str, float]:
+    """The usual figures of how well predictions agree with opinions.
+
+    Args:
+        mos: opinions (n,).
+        predicted: scores (n,), of any scale and direction.
+        parameters: of the logistic, 4 or 5 (see `fit_logistic`).
+
+    Returns:
+        "srocc", "plcc", "krocc" of the scores as they are (negative where low scores
+        mean high opinions); "plcc_logistic" and "rmse" (in units of `mos`) after the
+        logistic fit, which is made to these very data and forgives a wrong direction;
+        "n", the number of images. Constant predictions give correlations of 0.
+
+    Raises:
+        UsageError: as in `fit_logistic`.
+    """
+    mapped = fit_logistic(predicted, mos, parameters)
+    return {
+        "srocc": srocc(mos, predicted),
+        "plcc": plcc(mos, predicted),
+        "plcc_logistic": plcc(mos, mapped),
+        "krocc": krocc(mos, predicted),
+        "rmse": rmse(mos, mapped),
+        "n": len(mapped),
+    }
+
+
+def _standardised(values: FloatArray) -> FloatArray:
+    """Mean 0, deviation 1; the first division keeps squares of huge values finite."""
+    centred = values / np.abs(values).max()
+    centred = centred - centred.mean()
+    scaled: FloatArray = centred / np.abs(centred).max()
+    scaled = scaled / scaled.std()
+    return scaled
+
+
+def _pair(x: ArrayLike, y: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    first, second = _finite("the first", x), _finite("the second", y)
+    if first.ndim != 1 or first.shape != second.shape or len(first) < 2:
+        raise UsageError(
+            f"Arrays of shapes {first.shape} and {second.shape} cannot be compared; "
+            "give two values or more and as many of one as of the other."
+        )
+    return first, second
+
+
+def _normalised(name: str, shares: ArrayLike) -> FloatArray:
+    shares = np.atleast_1d(_finite(name, shares))
+    total = shares.sum(axis=-1, keepdims=True)
+    if np.any(shares < 0) or np.any(total <= 0):
+        raise UsageError(f"{name} has a negative share or an image without any votes.")
+    normalised: FloatArray = shares / total
+    return normalised
+
+
+def _finite(name: str, values: ArrayLike) -> FloatArray:
+    array = np.asarray(values, dtype=np.float64)
+    wrong = np.argwhere(~np.isfinite(array))
+    if len(wrong):
+        place = ", ".join(map(str, wrong[0]))
+        raise UsageError(
+            f"Value [{place}] of {name} array is {array[tuple(wrong[0])]:g}; leave out "
+            "images without a score."
+        )
+    return array
