@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from PIL import Image, ImageChops
+from PIL import Image
 
 from iqa_zoo.errors import (
     ImageError,
@@ -452,35 +452,51 @@ def _webp_is_whole(data: bytes) -> bool:
 def _tiff_is_whole(data: bytes) -> bool:
     order = "<" if data[:2] == b"II" else ">"
     big = b"+" in data[:4]
-    word, count, entry = ("Q", "Q", "HHQQ") if big else ("I", "H", "HHII")
-    seen = set()
+    word, count, entry = ("Q", "Q", "HHQ") if big else ("I", "H", "HHI")
+    head, room = struct.calcsize(order + count), struct.calcsize(order + word)
+    size = struct.calcsize(order + entry) + room
+    pages: set[int] = set()
     try:
         (page,) = struct.unpack_from(order + word, data, 8 if big else 4)
-        while page and page not in seen:
-            seen.add(page)
+        while page and page not in pages and len(pages) < _TIFF_PAGES:
+            pages.add(page)
             (entries,) = struct.unpack_from(order + count, data, page)
-            first = page + struct.calcsize(order + count)
-            size = struct.calcsize(order + entry)
-            found = {}
-            for position in range(first, first + entries * size, size):
-                tag, kind, number, _ = struct.unpack_from(order + entry, data, position)
-                if tag in (273, 279, 324, 325) and kind in _TIFF_WHOLE_NUMBERS:
-                    form = f"{order}{number}{_TIFF_WHOLE_NUMBERS[kind]}"
-                    at = position + size - struct.calcsize(word)
-                    if struct.calcsize(form) > struct.calcsize(word):
-                        (at,) = struct.unpack_from(order + word, data, at)
-                    found[tag] = struct.unpack_from(form, data, at)
-            for offsets, counts in ((273, 279), (324, 325)):
-                parts = zip(found.get(offsets, ()), found.get(counts, ()), strict=False)
-                if any(start + length > len(data) for start, length in parts):
+            tags = {}
+            for position in range(page + head, page + head + entries * size, size):
+                tag, kind, number = struct.unpack_from(order + entry, data, position)
+                width = _TIFF_WIDTHS.get(kind, 0)
+                place = position + size - room
+                if number * width > room:  # the value is elsewhere
+                    (place,) = struct.unpack_from(order + word, data, place)
+                if place + number * width > len(data):
                     return False
-            (page,) = struct.unpack_from(order + word, data, first + entries * size)
+                if tag in _TIFF_PARTS and kind in (3, 4, 16):
+                    tags[tag] = np.frombuffer(
+                        data, f"{order}u{width}", count=number, offset=place
+                    ).astype(np.float64)
+            for starts, lengths in ((273, 279), (324, 325)):
+                if starts in tags and lengths in tags:
+                    parts = min(len(tags[starts]), len(tags[lengths]))
+                    ends = tags[starts][:parts] + tags[lengths][:parts]
+                    if (ends > len(data)).any():
+                        return False
+            (page,) = struct.unpack_from(
+                order + word, data, page + head + entries * size
+            )
     except (struct.error, OverflowError):
         return False
     return True
 
 
-_TIFF_WHOLE_NUMBERS = {3: "H", 4: "I", 16: "Q"}
+_TIFF_PAGES = 1000  # more are not looked at, so that a hostile file costs no minutes
+_TIFF_PARTS = {273, 279, 324, 325}  # starts and lengths of strips and of tiles
+# Bytes of one value of each type: TIFF 6.0 section 2, and BigTIFF's 16 to 18.
+_TIFF_WIDTHS = {
+    **dict.fromkeys((1, 2, 6, 7), 1),
+    **dict.fromkeys((3, 8), 2),
+    **dict.fromkeys((4, 9, 11, 13), 4),
+    **dict.fromkeys((5, 10, 12, 16, 17, 18), 8),
+}
 
 _WHOLE: dict[str, Callable[[bytes], bool]] = {
     "JPEG": _jpeg_is_whole,
@@ -531,10 +547,19 @@ def _rgb(image: Image.Image, name: str) -> Image.Image:
             f"{image.mode} pixels have no stated black and white. Convert it to 8 or "
             "16 bits, or pass the array with value_range.",
         )
-    if image.mode == "CMYK" and image.format == "JPEG" and "adobe" not in image.info:
-        # Pillow takes every CMYK JPEG for one of Adobe's, whose inks are inverted.
-        image = ImageChops.invert(image)
+    if image.mode == "CMYK":
+        return _from_inks(image)
     return image.convert("RGB")
+
+
+def _from_inks(image: Image.Image) -> Image.Image:
+    light = np.asarray(image)
+    # Pillow takes every CMYK JPEG for one of Adobe's, whose inks are inverted.
+    if image.format != "JPEG" or "adobe" in image.info:
+        light = 255 - light
+    # Rounded down, as TensorFlow does; Pillow rounds to the nearest.
+    rgb = light[:, :, :3].astype(np.uint16) * light[:, :, 3:] // 255
+    return Image.fromarray(rgb.astype(np.uint8))
 
 
 def _upper_bits(image: Image.Image) -> Image.Image:
@@ -698,7 +723,7 @@ def _corner(image: Pixels, height: int, width: int) -> Pixels:
     cv2 = opencv()
     old_height, old_width = image.shape[:2]
     back = np.array([[old_width / width, 0, 0], [0, old_height / height, 0]])
-    # The fast kernels may round a position to 1/32 pixel, which is up to 4 grey levels.
+    # Before OpenCV 5 positions are rounded to 1/32 pixel: up to 4 grey levels.
     resized: Pixels = cv2.warpAffine(
         image,
         back,
