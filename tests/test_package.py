@@ -51,7 +51,7 @@ INSIDE_FUNCTIONS = {"cv2", "scipy", "tensorflow_datasets"}
 def room(path: Path) -> str:
     """The name in `ORDER` that a file belongs to; "" for the package's own face."""
     first = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-    return "" if first == "__init__" else first
+    return {"__init__": "", "__main__": "cli"}.get(first, first)
 
 
 def floor_of(name: str) -> int:
