@@ -45,8 +45,8 @@ def models_table() -> str:
                     card["title"],
                     f"{card['parameters'] / 1e6:.1f} M",
                     f"{weights['bytes'] / 1e6:.1f} MB",
-                    weights["data"],
-                    agreement(weights),
+                    weights["data"].partition(":")[0],
+                    f"{weights['results']['trained']['srocc']['median']:.3f}",
                 )
             )
     if not rows:
@@ -91,7 +91,7 @@ def model_page(name: str, card: dict) -> str:
 
 def weights_page(weights: dict) -> str:
     facts = [
-        ("trained on", f"{weights['data']} ({weights['trained_on']:,} images)"),
+        ("trained on", f"{weights['trained_on']:,} images. {weights['data']}"),
         ("terms of the data", weights["terms"]),
         ("licence of the weights", weights["licence"]),
         ("started from", weights["start"]),
@@ -101,45 +101,50 @@ def weights_page(weights: dict) -> str:
     ]
     if "litert" in weights:
         facts.append(("LiteRT file", file_fact(weights["litert"])))
-    text = table(("", ""), facts)
-    for kind in ("results", "quantiles"):
-        if kind in weights:
-            rows = [(f"`{key}`", value) for key, value in flat(weights[kind])]
-            text += "\n" + table((kind, ""), rows)
-    text += "".join(f"\n{note}\n" for note in weights.get("notes", []))
-    return text
+    parts = [table(("", ""), facts)]
+    if "results" in weights:
+        parts.append(results_table(weights["results"]))
+    if "quantiles" in weights:
+        parts.append(quantiles_table(weights["quantiles"]))
+    parts += [f"{note}\n" for note in weights.get("notes", [])]
+    return "\n".join(parts)
 
 
 def file_fact(file: dict) -> str:
     return f"`{file['file']}`, {file['bytes']:,} bytes, sha256 `{file['sha256']}`"
 
 
-def agreement(weights: dict) -> str:
-    """The SROCC that the card states: the median over splits, else that of a test."""
-    found = [
-        (key, value)
-        for key, value in flat(weights.get("results", {}))
-        if "srocc" in key
+def results_table(results: dict) -> str:
+    """Medians over the splits, with the lowest and the highest beside them."""
+    figures = ("srocc", "plcc", "krocc", "rmse", "emd")
+    methods = (
+        ("trained", "trained by this recipe"),
+        ("frozen_svr", "frozen ImageNet features and an SVR"),
+        ("constant", "a constant"),
+    )
+    rows = [
+        (said, *(spread(results[method].get(figure)) for figure in figures))
+        for method, said in methods
+        if method in results
     ]
-    medians = [value for key, value in found if "median" in key]
-    return (medians or [value for _, value in found] or ["-"])[0]
+    titles = ("median (lowest to highest split)", *map(str.upper, figures))
+    return f"{results['protocol']}\n\n{table(titles, rows)}"
 
 
-def flat(value: dict, path: str = "") -> list[tuple[str, str]]:
-    """Nested tables as rows of dotted keys and printed values."""
-    rows = []
-    for key, inner in value.items():
-        if isinstance(inner, dict):
-            rows += flat(inner, f"{path}{key}.")
-        elif isinstance(inner, list):
-            rows.append((path + key, ", ".join(map(printed, inner))))
-        else:
-            rows.append((path + key, printed(inner)))
-    return rows
+def spread(figure: dict | None) -> str:
+    if figure is None:
+        return ""
+    low, high = min(figure["splits"]), max(figure["splits"])
+    return f"{figure['median']:.3f} ({low:.3f} to {high:.3f})"
 
 
-def printed(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+def quantiles_table(quantiles: dict) -> str:
+    """Where scores lie over a named set of photos."""
+    shown_percent = (5, 25, 50, 75, 95)
+    at = dict(zip(quantiles["percent"], quantiles["score"], strict=True))
+    titles = ("photos below this score", *(f"{p} %" for p in shown_percent))
+    row = ("score", *(f"{at[p]:.2f}" for p in shown_percent))
+    return f"Its scores on {quantiles['set']}:\n\n{table(titles, [row])}"
 
 
 def image_codes() -> str:
@@ -204,13 +209,29 @@ def public_names() -> str:
 
 
 def speed() -> str:
-    """The recorded speed of scoring a folder, one line a machine."""
-    rows = []
-    for path in sorted((ROOT / "benchmarks" / "results").glob("*.json")):
-        rows += flat(json.loads(path.read_text(encoding="utf-8")), f"{path.stem}.")
-    if not rows:
+    """What `benchmarks/` last recorded."""
+    folder = ROOT / "benchmarks" / "results"
+    if not (folder / "throughput.json").exists():
         return "Not measured yet.\n"
-    return table(("what", ""), rows)
+    many, one = (
+        json.loads((folder / name).read_text(encoding="utf-8"))
+        for name in ("throughput.json", "startup.json")
+    )
+    rates = many["images_per_second"]
+    memory = " and ".join(
+        f"{megabytes:,.0f} MB for {count} photos"
+        for count, megabytes in many["peak_memory_mb"].items()
+    )
+    rows = [
+        ("one photo, the whole program", f"{one['score_one_photo_s']:.2f} s"),
+        ("`import tensorflow` alone", f"{one['import_tensorflow_s']:.2f} s"),
+        ("a folder of photos", f"{rates['iqa_zoo.score']:.1f} photos/s"),
+        ("plain Keras with tf.data", f"{rates['keras predict']:.1f} photos/s"),
+        ("bare LiteRT and decoding, the limit", f"{many['limit']:.1f} photos/s"),
+        ("peak memory", memory),
+    ]
+    what = f"`{many['model']}`, {many['images']} photos; {many['machine']}"
+    return table((what, ""), rows)
 
 
 def shown(command: str, fence: str, prompt: bool = True) -> str:
