@@ -5,8 +5,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ImageScore:
@@ -46,9 +44,11 @@ def to_row(score: ImageScore) -> dict[str, Any]:
 
     The shares are written with the fewest digits that lead back to the same float32.
     """
+    from numpy import float32  # `import iqa_zoo` stays quick without it
+
     row = {name: getattr(score, name) for name in FIELDS}
     if score.distribution is not None:
-        row["distribution"] = [float(str(np.float32(p))) for p in score.distribution]
+        row["distribution"] = [float(str(float32(p))) for p in score.distribution]
     if score.scale is not None:
         row["scale"] = list(score.scale)
     return row

@@ -3,7 +3,7 @@
 import itertools
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -26,7 +26,7 @@ def score(
     engine: str = "auto",
     limits: Limits | None = None,
     threads: int | None = None,
-) -> Iterator[ImageScore]:
+) -> Generator[ImageScore, None, None]:
     """Scores of images, in the order of the images, and of the models for each image.
 
     An image that cannot be scored gives an `ImageScore` with an error code and no
@@ -90,7 +90,7 @@ class Scorer:
         scores = self._scores([self._look((_name(image), image), self._threads)])
         return next(scores) if self._one else list(scores)
 
-    def score(self, images: Any) -> Iterator[ImageScore]:
+    def score(self, images: Any) -> Generator[ImageScore, None, None]:
         """Scores of any number of images; see `iqa_zoo.score`."""
         items = _items(images)
         first = list(itertools.islice(items, 2))

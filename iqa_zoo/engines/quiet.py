@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -28,3 +29,17 @@ def quiet_native() -> Iterator[None]:
             os.dup2(kept, 2)
             os.close(kept)
             os.close(nowhere)
+
+
+def stay_quiet() -> None:
+    """For programs: from now on only Python's messages get to the standard error."""
+    stream = sys.stderr
+    if stream is not sys.__stderr__ or stream is None:
+        return  # a test looks at it, or there is none
+    stream.flush()
+    sys.stderr = os.fdopen(
+        os.dup(2), "w", 1, encoding=stream.encoding, errors="backslashreplace"
+    )
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)

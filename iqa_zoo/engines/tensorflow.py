@@ -19,11 +19,10 @@ class TensorFlow:
         """Args: the network and the (height, width) that its images have."""
         shape = (None, *size, 3)
 
-        @tf.function(input_signature=[tf.TensorSpec(shape, tf.uint8)])
-        def run(images: tf.Tensor) -> tf.Tensor:
-            return network(tf.cast(images, tf.float32), training=False)
-
-        self._run = run
+        self._run = tf.function(
+            lambda images: network(tf.cast(images, tf.float32), training=False),
+            input_signature=[tf.TensorSpec(shape, tf.uint8)],
+        )
 
     def predict(self, images: Sequence[np.ndarray], threads: int = 1) -> np.ndarray:
         """The output of each image; TensorFlow uses the threads that it wants."""

@@ -1,0 +1,142 @@
+"""The command `iqa-zoo`: one file a command, imported when the command is called.
+
+A command returns its exit status, or None for 0, and raises `IqaError` for what ends
+the run. Results go to stdout, all else to stderr.
+"""
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import click
+
+import iqa_zoo
+from iqa_zoo.errors import (
+    ImageError,
+    IqaError,
+    OpinionError,
+    UnknownNameError,
+    UsageError,
+)
+
+# Name: module with the click command `command`, and its line in the list of commands.
+COMMANDS = {
+    "score": ("iqa_zoo.cli.score", "Score photos."),
+    "models": ("iqa_zoo.cli.models", "List the models, or show the card of one."),
+    "train": ("iqa_zoo.cli.train", "Train a model on your own opinion scores."),
+    "evaluate": ("iqa_zoo.cli.evaluate", "Compare a model's scores with opinions."),
+    "weights": ("iqa_zoo.cli.weights", "Add ImageNet weights to start training from."),
+    "completion": ("iqa_zoo.cli.completion", "Print what a shell needs to complete."),
+}
+
+SOME_FAILED = 1
+WRONG_USE = 2
+BROKEN = 3  # a model, weight or output problem that ends the run
+INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+READER_GONE = 141  # 128 + SIGPIPE
+
+# The first that fits counts.
+STATUS = (
+    (UsageError, WRONG_USE),
+    (OpinionError, WRONG_USE),
+    (ImageError, SOME_FAILED),
+    (IqaError, BROKEN),
+    (OSError, BROKEN),
+)
+
+
+class _ReaderGone(Exception):
+    """Nobody reads standard output any more."""
+
+
+class _Program(click.Group):
+    """Commands from `COMMANDS`, and every way for a run to end."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in COMMANDS:
+            command: click.Command = importlib.import_module(
+                COMMANDS[cmd_name][0]
+            ).command
+            return command
+        if ctx.resilient_parsing or cmd_name.startswith("-"):
+            return None
+        raise UnknownNameError("command", cmd_name, COMMANDS)
+
+    def format_commands(
+        self, ctx: click.Context, formatter: click.HelpFormatter
+    ) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise _ReaderGone from error  # click would end with status 1
+
+    def main(  # type: ignore[override]
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        **extra: Any,
+    ) -> NoReturn:
+        """Run, and leave with one of the statuses above and without a traceback."""
+        # TensorFlow reads it when it is imported, if ever.
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        extra["standalone_mode"] = False
+        try:
+            sys.exit(super().main(args, "iqa-zoo", **extra) or 0)
+        except click.ClickException as error:
+            error.show()
+            sys.exit(error.exit_code)
+        except click.Abort:
+            sys.exit(INTERRUPTED)
+        except _ReaderGone:
+            _drop_output()
+            sys.exit(READER_GONE)
+        except tuple(kind for kind, _ in STATUS) as error:
+            say(f"error: {error}")
+            if not isinstance(error, IqaError):
+                _drop_output()
+            sys.exit(next(status for kind, status in STATUS if isinstance(error, kind)))
+
+
+def say(text: str) -> None:
+    """One line on stderr, with the program's name before it."""
+    click.echo(f"iqa-zoo: {visible(text)}", err=True)
+
+
+def visible(text: str) -> str:
+    """`text` with line breaks, control characters and broken bytes as escapes."""
+    if text.isprintable():
+        return text
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode() for c in text
+    )
+
+
+def _drop_output() -> None:
+    # What is still buffered would be written, and fail, once more at exit.
+    if sys.stdout is sys.__stdout__ and sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@click.group(cls=_Program, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(iqa_zoo.__version__, message="%(prog)s %(version)s")
+def main() -> None:
+    """Image quality scores from small networks, trained on people's opinions.
+
+    \b
+    Examples:
+      iqa-zoo score photo.jpg
+      iqa-zoo score photos/ -o scores.csv
+      iqa-zoo models
+
+    Exit status: 0 all went well, 1 some images failed, 2 wrong use, 3 a model, a weight
+    file or the output is at fault, 130 interrupted.
+    """

@@ -1,0 +1,381 @@
+"""`iqa-zoo score`: a thin skin over `iqa_zoo.scoring`, and where its rows go."""
+
+import contextlib
+import heapq
+import os
+import shutil
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import click
+
+from iqa_zoo.cli import INTERRUPTED, SOME_FAILED, say
+from iqa_zoo.cli.rows import HEADS, ROWS, RowWriter, open_rows, read_rows
+from iqa_zoo.errors import OutputError
+from iqa_zoo.results import ImageScore
+
+SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+
+Write = Callable[[ImageScore], None]
+
+
+def _model_names(ctx: click.Context, _: click.Parameter, typed: str) -> list[str]:
+    from iqa_zoo.registry import list_models
+
+    return [name for name in list_models() if name.startswith(typed)]
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option(
+    "-m",
+    "--model",
+    "models",
+    multiple=True,
+    shell_complete=_model_names,
+    help="A model's name or a run's folder; give it again for more models. The default "
+    "model where none is named.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "csv", "jsonl"]),
+    help="How rows are written: as a table, or as the suffix of FILE says.",
+)
+@click.option(
+    "-o", "--out", metavar="FILE", help="Write all rows to a CSV or JSONL file."
+)
+@click.option("--resume", is_flag=True, help="Score only what FILE does not have yet.")
+@click.option("--overwrite", is_flag=True, help="Replace FILE.")
+@click.option("--best", type=click.IntRange(1), help="Print only the N best images.")
+@click.option("--worst", type=click.IntRange(1), help="Print only the N worst images.")
+@click.option(
+    "--copy-best",
+    type=(click.IntRange(1), click.Path()),
+    metavar="N DIR",
+    help="Copy the N best images to a new folder, numbered from the best on.",
+)
+@click.option("-0", "--null", is_flag=True, help="Names on stdin end with a NUL byte.")
+@click.option(
+    "--engine",
+    type=click.Choice(["auto", "litert", "tensorflow"]),
+    default="auto",
+    show_default=True,
+    help="What runs the network; auto takes TensorFlow where that has a GPU.",
+)
+@click.option("--threads", type=click.IntRange(1), help="Images at once; one a core.")
+@click.option(
+    "--max-pixels", type=click.IntRange(1), help="Refuse images of more pixels."
+)
+@click.option(
+    "--max-side", type=click.IntRange(1), help="Refuse images of a longer side."
+)
+@click.option("--max-bytes", type=click.IntRange(1), help="Refuse files of more bytes.")
+def command(
+    paths: Sequence[str],
+    models: Sequence[str],
+    form: str | None,
+    out: str | None,
+    resume: bool,
+    overwrite: bool,
+    best: int | None,
+    worst: int | None,
+    copy_best: tuple[int, str] | None,
+    null: bool,
+    engine: str,
+    threads: int | None,
+    **limits: int | None,
+) -> int:
+    """Score photos: files, folders, globs, or - for a list of names on stdin.
+
+    Every image gets a row for each model: its score, how far opinions on it spread, the
+    share of the opinions at each step from the lowest score to the highest; or a code
+    and the reason where it cannot be scored. Folders are read with their subfolders.
+
+    \b
+    Examples:
+      iqa-zoo score photo.jpg
+      iqa-zoo score photos/ --best 10
+      iqa-zoo score photos/ -o scores.csv --resume
+      iqa-zoo score photos/ -m nima-mobilenetv2 -m runs/first --format jsonl
+      find . -name '*.jpg' -print0 | iqa-zoo score -0 -
+
+    Exit status: 0 all scored, 1 some failed or there was no image, 2 wrong use, 3 a
+    model, a weight file or the output is at fault, 130 interrupted.
+    """
+    form = _checked_format(form, out, resume, overwrite)
+    if copy_best:
+        _check_copy(copy_best[1], models)
+
+    from iqa_zoo.engines.quiet import stay_quiet
+    from iqa_zoo.images import Limits
+    from iqa_zoo.scoring import Scorer
+
+    stay_quiet()  # what decoders and LiteRT have to say is in the rows
+    given = {name.removeprefix("max_"): number for name, number in limits.items()}
+    scorer = Scorer(
+        models or None,
+        engine=engine,
+        limits=Limits(**{name: number for name, number in given.items() if number}),
+        threads=threads,
+    )
+
+    tally = _Tally(len(scorer.models))
+    extremes = _Extremes(max(best or 0, copy_best[0] if copy_best else 0), worst or 0)
+    done: set[tuple[str, str]] = set()
+    if out and resume and os.path.exists(out):
+        for score in read_rows(out, form):
+            done.add((score.path, score.model))
+            tally.add(score)
+            extremes.add(score)
+        tally.earlier = tally.rows
+
+    def is_done(name: str) -> bool:
+        return all((name, model) in done for model in scorer.models)
+
+    selecting = bool(best or worst)
+    names = _Names(paths, null, is_done)
+    try:
+        with (
+            _rows_to(out, form, overwrite, selecting, scorer.models) as write,
+            _progress(paths, is_done) as bar,
+            contextlib.closing(scorer.score(names)) as scores,
+        ):
+            for score in scores:
+                if (score.path, score.model) in done:
+                    continue
+                if bar is not None:
+                    bar.clear()
+                write(score)
+                tally.add(score)
+                extremes.add(score)
+                if bar is not None:
+                    bar.update(score.model == scorer.models[-1])
+    except KeyboardInterrupt:
+        say(f"interrupted: {tally.summary(names.left_out)}")
+        if out:
+            say(f"{out} holds whole rows; --resume scores the rest.")
+        return INTERRUPTED
+    if selecting:
+        write = _to_stdout("table" if out else form, scorer.models)
+        for model in scorer.models:
+            for score in extremes.best_then_worst(model, best or 0):
+                write(score)
+    if copy_best:
+        _copy(extremes.best(scorer.models[0])[: copy_best[0]], copy_best[1])
+    say(tally.summary(names.left_out))
+    return SOME_FAILED if tally.failed or names.empty or not tally.rows else 0
+
+
+def _checked_format(
+    form: str | None, out: str | None, resume: bool, overwrite: bool
+) -> str:
+    """The format of the rows, if the options about the output go together."""
+    if out is None:
+        if resume or overwrite:
+            raise click.UsageError("--resume and --overwrite need --out FILE.")
+        return form or "table"
+    form = form or SUFFIXES.get(os.path.splitext(out)[1].lower())
+    if form not in ROWS:
+        raise click.UsageError(
+            f"{out} can be CSV or JSON lines: end its name with one of "
+            f"{', '.join(SUFFIXES)}, or give --format csv or jsonl."
+        )
+    if resume and overwrite:
+        raise click.UsageError("Give --resume or --overwrite, not both.")
+    if os.path.isfile(out) and os.path.getsize(out) and not (resume or overwrite):
+        raise click.UsageError(
+            f"{out} is there already: --resume scores what it lacks, --overwrite "
+            "replaces it."
+        )
+    return form
+
+
+def _check_copy(folder: str, models: Sequence[str]) -> None:
+    if len(models) > 1:
+        raise click.UsageError("--copy-best takes one model: each ranks otherwise.")
+    if os.path.exists(folder) and (not os.path.isdir(folder) or os.listdir(folder)):
+        raise click.UsageError(f"--copy-best needs a new folder; {folder} is there.")
+
+
+class _Names:
+    """The images' names, found while they are scored.
+
+    Attributes:
+        left_out: how many files in folders had no image's suffix, so far.
+        empty: the paths that stood for no image, so far.
+    """
+
+    def __init__(
+        self, paths: Sequence[str], null: bool, is_done: Callable[[str], bool]
+    ) -> None:
+        self.left_out = 0
+        self.empty: list[str] = []
+        self._paths = paths
+        self._null = null
+        self._is_done = is_done
+
+    def __iter__(self) -> Iterator[str]:
+        from iqa_zoo.images import find_images
+
+        for path in self._paths:
+            files = find_images(_listed(self._null) if path == "-" else path)
+            found = False
+            for name in files:
+                found = True
+                if not self._is_done(name):
+                    yield name
+            self.left_out += files.left_out
+            if not found:
+                self.empty.append(path)
+                say(f"no images in {'the list' if path == '-' else path}")
+
+
+def _listed(null: bool) -> Iterator[str]:
+    """The names on stdin, as they come."""
+    stream = sys.stdin.buffer
+    if null:
+        lines: Any = stream.read().split(b"\0")
+    else:
+        lines = (line.rstrip(b"\r\n") for line in stream)
+    return (os.fsdecode(line) for line in lines if line)
+
+
+class _Tally:
+    """What the summary says.
+
+    Attributes:
+        rows: how many rows there are.
+        earlier: how many of them an earlier run wrote.
+        failed: how many of them have no score, by code.
+    """
+
+    def __init__(self, models: int) -> None:
+        self.rows = self.earlier = 0
+        self.failed: Counter[str] = Counter()
+        self._models = models
+        self._start = time.monotonic()
+
+    def add(self, score: ImageScore) -> None:
+        self.rows += 1
+        if score.error:
+            self.failed[score.error] += 1
+
+    def summary(self, left_out: int) -> str:
+        """One line of figures."""
+        seconds = time.monotonic() - self._start
+        fresh = self.rows - self.earlier
+        parts = [f"{self.rows - self.failed.total()} scored"]
+        if self.failed:
+            codes = ", ".join(f"{n} {code}" for code, n in self.failed.most_common())
+            parts.append(f"{self.failed.total()} failed ({codes})")
+        if self.earlier:
+            parts.append(f"{self.earlier} of them earlier")
+        if left_out:
+            parts.append(f"{left_out} other files left out")
+        parts.append(f"{fresh / self._models / seconds:.1f} images/s")
+        return ", ".join(parts)
+
+
+class _Extremes:
+    """The best and the worst scores of each model, however many there are."""
+
+    def __init__(self, best: int, worst: int) -> None:
+        self._sizes = {1: best, -1: worst}
+        self._heaps: dict[tuple[str, int], list[Any]] = defaultdict(list)
+        self._count = 0
+
+    def add(self, score: ImageScore) -> None:
+        if score.value is None:
+            return
+        self._count += 1
+        sign = -1 if score.direction == "lower_is_better" else 1
+        for end, size in self._sizes.items():
+            heap = self._heaps[score.model, end]
+            # Of equal scores the first stays, and scores themselves have no order.
+            heapq.heappush(heap, (end * sign * score.value, -self._count, score))
+            if len(heap) > size:
+                heapq.heappop(heap)
+
+    def best(self, model: str) -> list[ImageScore]:
+        """The best scores, the best first."""
+        return [row[-1] for row in sorted(self._heaps[model, 1], reverse=True)]
+
+    def best_then_worst(self, model: str, best: int) -> list[ImageScore]:
+        """The `best` best scores and the worst ones, the worst last."""
+        first = self.best(model)[:best]
+        last = [row[-1] for row in sorted(self._heaps[model, -1])]
+        return first + [score for score in last if score not in first]
+
+
+@contextlib.contextmanager
+def _rows_to(
+    out: str | None, form: str, overwrite: bool, selecting: bool, models: Sequence[str]
+) -> Iterator[Write]:
+    """Where the row of every image goes while they are scored."""
+    if out:
+        with open_rows(out, form, overwrite=overwrite) as writer:
+            yield lambda score: writer.write(ROWS[form](score))
+    elif selecting:
+        yield lambda score: None
+    else:
+        yield _to_stdout(form, models)
+
+
+def _to_stdout(form: str, models: Sequence[str]) -> Write:
+    from iqa_zoo.cli.tables import Table, wants_colour
+
+    if sys.stdout is None:
+        raise OutputError("Cannot write to standard output: it is closed.")
+    stream = sys.stdout.buffer
+    # Rows go around the buffer, which would be written in parts.
+    writer = RowWriter(getattr(stream, "raw", stream), "standard output")
+    if form in ROWS:
+        writer.write(HEADS[form])
+        return lambda score: writer.write(ROWS[form](score))
+    encoding = sys.stdout.encoding
+    colour = wants_colour(sys.stdout.isatty())
+    table = Table(models, encoding=encoding, colour=colour)
+    waiting = [table.head()]
+
+    def write(score: ImageScore) -> None:
+        lines = [*waiting, table.line(score), ""]
+        waiting.clear()
+        writer.write("\n".join(lines).encode(encoding, "backslashreplace"))
+
+    return write
+
+
+@contextlib.contextmanager
+def _progress(paths: Sequence[str], is_done: Callable[[str], bool]) -> Iterator[Any]:
+    """A bar with rate and time left on stderr, or None where that is no terminal."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield None
+        return
+    from iqa_zoo.images import find_images
+
+    total = None  # a list on stdin comes as it comes
+    if "-" not in paths:
+        total = sum(not is_done(name) for name in find_images(paths))
+    if total == 1:
+        yield None
+        return
+    from tqdm import tqdm
+
+    with tqdm(total=total, unit="image", leave=False, file=sys.stderr) as bar:
+        yield bar
+
+
+def _copy(scores: Sequence[ImageScore], folder: str) -> None:
+    """Copy the images of scores to a folder, with their rank before their name."""
+    try:
+        os.makedirs(folder, exist_ok=True)
+        width = len(str(len(scores)))
+        for rank, score in enumerate(scores, 1):
+            name = f"{rank:0{width}}-{os.path.basename(score.path)}"
+            shutil.copyfile(score.path, os.path.join(folder, name))
+    except OSError as error:
+        raise OutputError(f"Cannot copy to {folder}: {error}.") from error

@@ -1,0 +1,83 @@
+"""One line of text for each score, for people."""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from iqa_zoo.cli import visible
+from iqa_zoo.results import ImageScore
+
+BLOCKS = "▁▂▃▄▅▆▇█"
+ASCII = "_.:-=+*#"
+# "10.00", "±10.00", and "1 ▁▂▃▄▅▆▇█▇▆ 10" or the longest error code.
+SCORE, STD, SHARES = 5, 6, 16
+
+
+class Table:
+    """Lines for scores, the image's name last, so that no line waits for another.
+
+    Args:
+        models: the models' names; with more than one there is a column for them.
+        encoding: of what the lines are written to.
+        colour: whether that takes escape sequences for colours.
+    """
+
+    def __init__(self, models: Sequence[str], *, encoding: str, colour: bool) -> None:
+        self._blocks, self._sign = BLOCKS, "±"
+        try:
+            f"{self._blocks}{self._sign}".encode(encoding)
+        except UnicodeEncodeError:
+            self._blocks, self._sign = ASCII, "+-"
+        self._models = max(len(visible(m)) for m in models) if len(models) > 1 else 0
+        self._colour = colour
+
+    def head(self) -> str:
+        """The line of column titles."""
+        return self._join("score", "std", "distribution", "model", "image")
+
+    def line(self, score: ImageScore) -> str:
+        """One score, or the code and the reason why there is none."""
+        if score.value is None or score.std is None or score.scale is None:
+            reason = (score.message or "").removeprefix(f"{score.path}: ")
+            right = f"{score.path}  ({reason})"
+            return self._join("-", "", score.error, score.model, right, fg="red")
+        low, high = score.scale
+        good = (score.value - low) / (high - low)
+        if score.direction == "lower_is_better":
+            good = 1 - good
+        return self._join(
+            f"{score.value:.2f}",
+            f"{self._sign}{score.std:.2f}",
+            f"{low:g} {self._draw(score.distribution or ())} {high:g}",
+            score.model,
+            score.path,
+            fg="red" if good < 1 / 3 else "yellow" if good < 2 / 3 else "green",
+        )
+
+    def _join(
+        self,
+        score: str,
+        std: str,
+        shares: str | None,
+        model: str,
+        image: str,
+        **style: Any,
+    ) -> str:
+        left = f"{score:>{SCORE}}  {std:>{STD}}"
+        if style and self._colour:
+            left = click.style(left, **style)
+        middle = f"{visible(model):<{self._models}}  " if self._models else ""
+        return f"{left}  {shares or '':<{SHARES}}  {middle}{visible(image)}"
+
+    def _draw(self, shares: Sequence[float]) -> str:
+        top = max(shares, default=0) or 1
+        last = len(self._blocks) - 1
+        return "".join(self._blocks[round(share / top * last)] for share in shares)
+
+
+def wants_colour(is_terminal: bool) -> bool:
+    """Whether to colour; see https://no-color.org."""
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return is_terminal and not plain
