@@ -186,7 +186,11 @@ def read_image(
         _check_size(source.size, name, limits)
         with _decoding(name):
             return _upright_rgb(source, name)
-    return _from_array(np.asarray(source), value_range, limits)
+    try:
+        array = np.asarray(source)
+    except ValueError as error:  # rows of unequal length
+        raise UsageError(f"This is no image: {error}") from error
+    return _from_array(array, value_range, limits)
 
 
 def _error(code: str, name: str, text: str) -> ImageError:
@@ -616,14 +620,15 @@ def _grey_levels(
         raise UsageError(
             f"value_range={value_range} is no range. Give black, white: (0, 1)."
         )
-    levels = (array - np.float32(black)) * np.float32(255 / (white - black))
-    if not np.isfinite(levels).all():
+    if not np.isfinite(array).all():
         raise _error("non_finite", "", "the array holds NaN or infinity.")
-    if levels.size and (levels.min() < -0.5 or levels.max() > 255.5):
+    slack = (white - black) / 510
+    if array.min() < black - slack or array.max() > white + slack:
         raise UsageError(
             f"The array holds values from {array.min()} to {array.max()}, outside "
             f"value_range={value_range}. State the range that it has."
         )
+    levels = (array - np.float32(black)) * np.float32(255 / (white - black))
     grey: Pixels = np.rint(levels.clip(0, 255)).astype(np.uint8)
     return grey
 
@@ -883,7 +888,7 @@ def _match_parts(folder: str, parts: list[str]) -> Iterator[str]:
         if part == "**":
             if path.endswith(os.sep):
                 yield from _match_parts(path, parts)
-        elif fnmatch.fnmatchcase(name, part):
+        elif fnmatch.fnmatch(name, part):
             if not rest:
                 yield path
             elif os.path.isdir(path):
