@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from iqa_zoo.cli import SOME_FAILED
 from iqa_zoo.cli.opinions import opinion_options, read
 
 # Heading, key of the row, format.
@@ -51,7 +52,7 @@ def command(
     engine: str,
     style: str,
     **columns: Any,
-) -> None:
+) -> int:
     """Measure how well models agree with people's opinions.
 
     SROCC, PLCC after a four-parameter logistic, KROCC, RMSE in the opinions' units and
@@ -77,8 +78,7 @@ def command(
         writer.writerows(rows)
     else:
         print_figures(rows)
-    if any(row["failed"] for row in rows):
-        sys.exit(1)
+    return SOME_FAILED if any(row["failed"] for row in rows) else 0
 
 
 def print_figures(rows: Sequence[Mapping[str, Any]], first: str = "model") -> None:

@@ -79,6 +79,7 @@ def train_stage(
     return head.fit(
         examples(inputs, targets, stage, rows, batch, seed),
         epochs=stage["epochs"],
+        shuffle=False,  # the dataset shuffles
         callbacks=list(callbacks),
         verbose=0,
     )

@@ -1,0 +1,133 @@
+"""Five fixed splits of LIVE In the Wild: our recipes, frozen features, a constant.
+
+    python benchmarks/clive_splits.py --data ../shared/data/clive
+
+For k = 0..4 the photos are split 80/20 by `numpy.random.default_rng(k)`; networks
+start from ImageNet, are trained by their card's recipe on the 80 and measured once on
+the 20.
+Recipes were chosen on the last tenth of the 80 (`--choose` prints those figures). Beside
+them: the same backbone frozen, its pooled features standardised on the training photos
+and fed to an SVR (RBF, C 10, epsilon 2, gamma 0.5/1280); and a constant.
+
+A split that is already in the results file is not trained again. Needs scikit-learn.
+"""
+
+import argparse
+import json
+import logging
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from machine import machine
+
+from iqa_zoo import cards, registry
+from iqa_zoo.data.manifest import Labels, read_labels
+from iqa_zoo.data.splits import fixed_split
+from iqa_zoo.evaluation.figures import constant_figures, figures
+from iqa_zoo.files import write_bytes
+from iqa_zoo.training.stages import predict
+from iqa_zoo.training.train import train
+from iqa_zoo.training.trunk import above, below, cached_inputs
+
+RESULTS = Path(__file__).parent / "results" / "clive_splits.json"
+MODELS = ("nima-mobilenetv2", "nima-efficientnet-lite0")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--models", nargs="+", default=MODELS)
+    parser.add_argument("--splits", nargs="+", type=int, default=range(5))
+    parser.add_argument("--cache", type=Path, default=Path("runs/cache"))
+    parser.add_argument("--choose", action="store_true", help="validation figures")
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+
+    labels = read_labels(options.data / "mos.csv", options.data / "images")
+    results = json.loads(options.out.read_text()) if options.out.exists() else {}
+    for model in options.models:
+        for split in options.splits:
+            for method, measure in (
+                ("constant", _constant),
+                ("frozen + SVR", _frozen),
+                ("validation" if options.choose else "trained", _trained),
+            ):
+                key = f"{model} {method}"
+                recipe = registry.model_card(model)["recipe"]
+                entry = results.setdefault(key, {"recipe": recipe, "splits": {}})
+                if entry["recipe"] != recipe:
+                    entry.update(recipe=recipe, splits={})
+                if str(split) in entry["splits"]:
+                    continue
+                start = time.monotonic()
+                found = measure(model, labels, split, options)
+                found["seconds"] = round(time.monotonic() - start, 1)
+                entry["splits"][str(split)] = found
+                results["machine"] = machine()
+                text = json.dumps(results, indent=1, sort_keys=True) + "\n"
+                write_bytes(options.out, text.encode())
+                logging.info("%s, split %d: SROCC %.4f", key, split, found["srocc"])
+    print_table(results)
+
+
+def print_table(results: dict) -> None:
+    """SROCC of every split and the medians, as printed in the documents."""
+    print(f"{'':40}" + "".join(f"{k:>8}" for k in range(5)) + "  median    PLCC")
+    for key, entry in sorted(results.items()):
+        if key == "machine":
+            continue
+        by_split = [entry["splits"][k] for k in sorted(entry["splits"])]
+        cells = "".join(f"{found['srocc']:8.3f}" for found in by_split)
+        median = statistics.median(found["srocc"] for found in by_split)
+        plcc = statistics.median(found["plcc_logistic"] for found in by_split)
+        print(f"{key:40}{cells:40}{median:8.3f}{plcc:8.3f}")
+
+
+def _trained(model: str, labels: Labels, split: int, options) -> dict:
+    with tempfile.TemporaryDirectory() as folder:
+        run = train(
+            labels,
+            model=model,
+            out=Path(folder) / "run",
+            start="imagenet",
+            split=split,
+            train_on_validation=not options.choose,
+            cache=options.cache,
+        )
+        metrics = json.loads((run / "metrics.json").read_text())
+    return metrics["validation" if options.choose else "test"]
+
+
+def _frozen(model: str, labels: Labels, split: int, options) -> dict:
+    from sklearn.svm import SVR
+
+    network = registry.load_model(model, "imagenet")
+    card = cards.all_cards()[model]
+    layer = card["recipe"][-1]["frozen_to"]
+    inputs = cached_inputs(
+        below(network, layer), labels.paths, card["input"], options.cache, mirror=True
+    )
+    place = options.cache / f"pooled-{model}.npy"
+    if not place.exists():
+        everything = np.arange(len(labels.mos))
+        np.save(place, predict(above(network, layer, "pool"), inputs, everything))
+    pooled = np.load(place)
+    rows = fixed_split(len(labels.mos), split)
+    mean, spread = pooled[rows.train].mean(0), pooled[rows.train].std(0) + 1e-6
+    standardised = (pooled - mean) / spread
+    svr = SVR(C=10, epsilon=2, gamma=0.5 / 1280)
+    svr.fit(standardised[rows.train], labels.mos[rows.train])
+    return figures(labels, rows.test, svr.predict(standardised[rows.test]))
+
+
+def _constant(model: str, labels: Labels, split: int, options) -> dict:
+    rows = fixed_split(len(labels.mos), split)
+    return constant_figures(labels, rows.test, rows.train)
+
+
+if __name__ == "__main__":
+    main()
