@@ -297,6 +297,7 @@ def nearly_equal(old: str, new: str) -> bool:
 
 
 def main() -> None:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     check = sys.argv[1:] == ["--check"]
     stale = []
     for page in PAGES:
