@@ -22,8 +22,18 @@ def opinion_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 type=click.Path(),
                 help="Folder of the images that the table names.",
             ),
-            click.option("--image-column", default="image", show_default=True),
-            click.option("--mos-column", default="mos", show_default=True),
+            click.option(
+                "--image-column",
+                default="image",
+                show_default=True,
+                help="Names of the images, as paths within the folder.",
+            ),
+            click.option(
+                "--mos-column",
+                default="mos",
+                show_default=True,
+                help="Mean opinion scores.",
+            ),
             click.option(
                 "--std-column",
                 default="std",
