@@ -48,7 +48,6 @@ STAGE = {
     "weight_decay": _Optional(float),
     "warmup": _Optional(float),
     "average": _Optional(float),
-    "dropout": _Optional(float),
     "crop": _Optional(NUMBER),
     "mirror": _Optional(bool),
     "ridge": _Optional(float),
@@ -151,7 +150,7 @@ def check_card(card: Mapping[str, Any], name: str) -> None:
     for tag, weights in card.get("weights", {}).items():
         _check(weights, WEIGHTS, name, f"weights.{tag}.")
         for file in (weights["file"], weights.get("litert", weights)["file"]):
-            if Path(file).name != file:
+            if Path(file).name != file or file in ("", ".."):
                 raise CardError(
                     f"{name}: weights.{tag} names the file {file!r}; it must lie "
                     "beside the card, so give a plain file name."
@@ -167,7 +166,7 @@ def check_card(card: Mapping[str, Any], name: str) -> None:
 def _read(path: Path, schema: dict[str, Any]) -> Card:
     try:
         card = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CardError(f"Cannot read the card {path}: {error}.") from error
     if schema is SCHEMA:
         check_card(card, str(path))
