@@ -62,13 +62,16 @@ def from_row(row: Mapping[str, Any]) -> ImageScore:
             stands for None and lists are JSON.
 
     Raises:
-        ValueError: a column is missing or unknown, or a cell is no number or list.
+        ValueError: a column is missing or unknown, a cell is no number or list, or
+            there is neither a score nor an error.
     """
     if row.keys() != set(FIELDS):
         raise ValueError(f"the columns are {list(row)}, not {list(FIELDS)}")
     cells: dict[str, Any] = {
         name: None if cell == "" else cell for name, cell in row.items()
     }
+    if (cells["value"] is None) == (cells["error"] is None):
+        raise ValueError("a row has either a value or an error")
     # An image's name can be empty; it is never None.
     cells["path"] = row["path"]
     for name in ("value", "std"):

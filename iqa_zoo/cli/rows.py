@@ -7,7 +7,7 @@ import json
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import IO, Any
 
 from iqa_zoo.errors import OutputError, UsageError
 from iqa_zoo.results import FIELDS, ImageScore, from_row, to_row
@@ -37,6 +37,8 @@ def _csv_line(cells: Any) -> bytes:
 
 ROWS: dict[str, Callable[[ImageScore], bytes]] = {"csv": csv_row, "jsonl": jsonl_row}
 HEADS = {"csv": _csv_line(FIELDS), "jsonl": b""}
+# What every file of rows begins with, unless it was torn before.
+STARTS = {"csv": HEADS["csv"], "jsonl": b'{"path": '}
 
 
 class RowWriter:
@@ -101,41 +103,52 @@ def open_rows(path: str, form: str, *, overwrite: bool) -> Iterator[RowWriter]:
 
 
 def read_rows(path: str, form: str) -> Iterator[ImageScore]:
-    """The scores in a result file, after cutting off a last line that was torn.
+    """The scores in a result file; at the end, a last line that was torn is cut off.
 
     Raises:
-        UsageError: the file is no result of `iqa-zoo score` in this format.
+        UsageError: the file is no result of `iqa-zoo score` in this format; it is left
+            as it was.
         OutputError: it cannot be read or cut.
     """
     try:
-        _cut_torn_line(path, form)
-        with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
-            yield from map(from_row, _cells(file, form))
+        with open(path, "r+b") as file:
+            whole = _whole_bytes(file, form)
+            file.seek(0)
+            lines = _lines(file, whole)
+            cells: Iterable[Any] = (
+                csv.DictReader(lines) if form == "csv" else map(json.loads, lines)
+            )
+            yield from map(from_row, cells)
+            file.truncate(whole)
     except (AttributeError, TypeError, ValueError, csv.Error) as error:
         raise UsageError(
-            f"{path} cannot be resumed: it holds a row that `iqa-zoo score` did not "
-            f"write ({error}). Name another file, or replace it with --overwrite."
+            f"{path} cannot be resumed: it holds what `iqa-zoo score` did not write "
+            f"({error}). Name another file, or replace it with --overwrite."
         ) from error
     except OSError as error:
         raise OutputError(f"Cannot read {path}: {error.strerror or error}.") from error
 
 
-def _cells(file: Iterable[str], form: str) -> Iterator[Any]:
-    if form == "jsonl":
-        return map(json.loads, file)
-    rows = csv.DictReader(file)
-    if rows.fieldnames is not None and list(rows.fieldnames) != list(FIELDS):
-        raise ValueError(f"its columns are {', '.join(rows.fieldnames)}")
-    return rows
-
-
-def _cut_torn_line(path: str, form: str) -> None:
+def _whole_bytes(file: IO[bytes], form: str) -> int:
+    """How many bytes of the file are whole rows."""
+    start = STARTS[form]
+    if not start.startswith(file.read(len(start))):
+        raise ValueError(f"it does not begin with {start.decode().strip()}")
+    file.seek(0)
     position = whole = quotes = 0
-    with open(path, "r+b") as file:
-        for line in file:
-            position += len(line)
-            # In CSV a line break between quotes belongs to a name.
-            quotes += line.count(b'"') if form == "csv" else 0
-            if line.endswith(b"\n") and quotes % 2 == 0:
-                whole = position
-        file.truncate(whole)
+    for line in file:
+        position += len(line)
+        # In CSV a line break between quotes belongs to a name.
+        quotes += line.count(b'"') if form == "csv" else 0
+        if line.endswith(b"\n") and quotes % 2 == 0:
+            whole = position
+    return whole
+
+
+def _lines(file: IO[bytes], count: int) -> Iterator[str]:
+    """The lines in the first `count` bytes."""
+    for line in file:
+        if count <= 0:
+            return
+        count -= len(line)
+        yield line.decode("utf-8", "surrogateescape")

@@ -3,6 +3,7 @@
 import copy
 import functools
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tomli_w
@@ -16,7 +17,7 @@ SIZE = (32, 48)  # height and width that it takes
 
 
 @functools.cache
-def network():
+def network() -> Any:
     """The network; brighter photos score higher, and none scores 1 or 10."""
     import keras
 

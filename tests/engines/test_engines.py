@@ -1,0 +1,105 @@
+"""Which engine a model gets, and that the engines agree."""
+
+import numpy as np
+import pytest
+
+from iqa_zoo import engines, registry
+from iqa_zoo.engines import convert, make_engine
+from iqa_zoo.engines.litert import LiteRT
+from iqa_zoo.errors import UnknownNameError, WeightsError
+from tests.helpers import tiny
+
+ARRAYS = {"some": np.ones(3, np.float32)}
+
+
+@pytest.fixture
+def built(monkeypatch, tmp_path):
+    """Names of the networks that were built, each the tiny one; in a fresh store."""
+    content = tiny.litert()
+    names = []
+
+    def load_model(name):
+        names.append(str(name))
+        return tiny.network()
+
+    monkeypatch.setattr(registry, "load_model", load_model)
+    monkeypatch.setattr(convert, "to_litert", lambda *_, **__: content)
+    monkeypatch.setenv("IQA_ZOO_HOME", str(tmp_path / "store"))
+    return names
+
+
+@pytest.fixture(scope="module")
+def images():
+    random = np.random.default_rng(5)
+    return list(random.integers(0, 256, (40, *tiny.SIZE, 3), np.uint8))
+
+
+def test_a_litert_file_needs_no_network(built, tmp_path):
+    entry = registry.resolve(tiny.make_run(tmp_path / "run"))
+    assert isinstance(make_engine(entry, "litert"), LiteRT)
+    assert built == []
+
+
+def test_a_model_without_a_litert_file_is_converted_once(built, tmp_path, images):
+    run = tiny.make_run(tmp_path / "run", arrays=ARRAYS)
+    first = make_engine(registry.resolve(run)).predict(images)
+    second = make_engine(registry.resolve(run)).predict(images)
+    assert built == [str(run)]
+    assert first.tobytes() == second.tobytes()
+    # Another folder with the same content is the same network.
+    make_engine(registry.resolve(tiny.make_run(tmp_path / "copy", arrays=ARRAYS)))
+    assert len(built) == 1
+    # Other arrays, or another input size, are another one.
+    other = {"some": np.zeros(3, np.float32)}
+    make_engine(registry.resolve(tiny.make_run(tmp_path / "other", arrays=other)))
+    make_engine(
+        registry.resolve(tiny.make_run(tmp_path / "size", arrays=ARRAYS, size=(16, 16)))
+    )
+    assert len(built) == 3
+
+
+def test_a_changed_weight_file_is_refused_though_the_store_has_its_network(
+    built, tmp_path
+):
+    run = tiny.make_run(tmp_path / "run", arrays=ARRAYS)
+    make_engine(registry.resolve(run))
+    file = run / "weights.safetensors"
+    file.write_bytes(file.read_bytes()[:-1] + b"\1")
+    with pytest.raises(WeightsError, match="sha256"):
+        make_engine(registry.resolve(run))
+
+
+def test_engines_agree(built, tmp_path, images):
+    entry = registry.resolve(tiny.make_run(tmp_path / "run", arrays=ARRAYS))
+    found = make_engine(entry, "litert").predict(images)
+    other = make_engine(entry, "tensorflow")
+    np.testing.assert_allclose(other.predict(images), found, atol=1e-5)
+    np.testing.assert_allclose(other.predict(images[:1]), found[:1], atol=1e-5)
+
+
+@pytest.mark.parametrize("gpu", [True, False])
+def test_auto_takes_tensorflow_where_it_has_a_gpu(built, tmp_path, monkeypatch, gpu):
+    monkeypatch.setattr(engines, "_gpu_works", lambda: gpu)
+    entry = registry.resolve(tiny.make_run(tmp_path / "run"))
+    assert isinstance(make_engine(entry, "auto"), LiteRT) is not gpu
+    assert isinstance(make_engine(entry, "litert"), LiteRT)
+
+
+@pytest.mark.parametrize("devices", ["", "-1"])
+def test_a_hidden_gpu_is_no_gpu(monkeypatch, devices):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", devices)
+    monkeypatch.setattr(engines.Path, "exists", lambda path: True)
+    monkeypatch.delattr(engines, "_import_tensorflow")
+    assert not engines._gpu_works()
+
+
+def test_unknown_engine(tmp_path):
+    entry = registry.resolve(tiny.make_run(tmp_path / "run"))
+    with pytest.raises(UnknownNameError, match="litert"):
+        make_engine(entry, "lite-rt")
+
+
+def test_a_model_without_weights_cannot_score():
+    entry = registry.resolve("nima-mobilenetv2", weights=None)
+    with pytest.raises(WeightsError, match="no trained weights"):
+        make_engine(entry)
