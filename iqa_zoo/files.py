@@ -21,15 +21,17 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     """Open a binary file that gets the name `path` only when it is complete.
 
     The bytes go to a temporary file in the same folder, are flushed to the disk and
-    renamed over `path`; then the folder is flushed too, since a rename that has not
-    reached the disk is lost with the power. On any error `path` is left as it was.
+    renamed over `path`; then the folder is flushed too, where it can be, since a rename
+    that has not reached the disk is lost with the power. On any error `path` is left as
+    it was.
 
     Raises:
         OutputError: the folder or the disk does not take the file.
     """
     path = Path(path)
-    # Names may have up to 255 bytes; the random part keeps two writers apart.
-    part = path.with_name(f".{path.name[:60]}.{secrets.token_hex(8)}.part")
+    # Names may have up to 255 bytes, 4 a character; the random part keeps two writers
+    # apart.
+    part = path.with_name(f".{path.name[:50]}.{secrets.token_hex(8)}.part")
     try:
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         try:
@@ -58,8 +60,11 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
 def _sync_folder(folder: Path) -> None:
     if os.name == "nt":  # Windows cannot open a folder; its rename is durable.
         return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    # The file is complete under its name by now: an error would say that it is not. A
+    # folder may be open to writing only, or on a disk that flushes no folders.
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
