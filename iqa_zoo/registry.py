@@ -2,6 +2,7 @@
 
 import fnmatch
 import importlib
+import inspect
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -247,10 +248,13 @@ def _function(reference: str) -> Any:
     if not module.startswith("iqa_zoo.models."):
         raise CardError(f"{reference!r} is not in iqa_zoo.models, as builders must be.")
     try:
-        return getattr(importlib.import_module(module), function)
+        found = getattr(importlib.import_module(module), function)
     except (ImportError, AttributeError) as error:
         if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith(
             "iqa_zoo"
         ):
             raise
         raise CardError(f"There is no {reference}: {error}.") from error
+    if not inspect.isfunction(found):
+        raise CardError(f"{reference} is no function, as builders must be.")
+    return found
