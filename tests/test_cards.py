@@ -1,0 +1,252 @@
+"""Every packaged card is right, and every wrong card is refused by file and key."""
+
+import copy
+
+import pytest
+import tomli_w
+
+from iqa_zoo import cards, store
+from iqa_zoo.errors import CardError, UnknownNameError
+from iqa_zoo.images import ENLARGE_RULES, FIT_RULES, SHRINK_RULES
+from iqa_zoo.models.losses import TERMS
+
+FILE = {"file": "a.safetensors", "bytes": 3, "sha256": "0" * 64}
+WEIGHTS = {
+    "kind": "own",
+    **FILE,
+    "dtype": "float16",
+    "arrays": 2,
+    "licence": "Apache-2.0",
+    "data": "none",
+    "terms": "none",
+    "start": "random",
+    "command": "pytest",
+    "seed": 1,
+    "trained_on": 0,
+    "arguments": {"bins": 10},
+    "litert": {**FILE, "file": "a.tflite"},
+    "results": {},
+    "quantiles": {},
+    "notes": ["a note"],
+}
+
+
+def full_card() -> dict:
+    """A card that has every key of the schema."""
+    card = copy.deepcopy(dict(cards.all_cards()["nima-mobilenetv2"]))
+    stage = {
+        "weight_decay": 0.1,
+        "warmup": 0.1,
+        "average": 0.9,
+        "dropout": 0.5,
+        "crop": 0.9,
+        "mirror": True,
+        "ridge": 1.0,
+        "batch_norm": "live",
+    }
+    card["recipe"] = [card["recipe"][0] | stage]
+    return card | {
+        "default_weights": "a",
+        "preferred": True,
+        "arguments": {"bins": 10},
+        "weights": {"a": copy.deepcopy(WEIGHTS)},
+    }
+
+
+def keys(schema, path=()):
+    """Every key of a schema as (path to it, what it may be, whether it must be)."""
+    if isinstance(schema, list):
+        yield from keys(schema[0], (*path, 0))
+    elif isinstance(schema, dict):
+        for key, kind in schema.items():
+            inner = kind.kind if hasattr(kind, "kind") else kind
+            yield (*path, key), inner, inner is kind
+            yield from keys(inner, (*path, key))
+
+
+KEYS = [
+    *keys(cards.SCHEMA),
+    *keys(cards.WEIGHTS, ("weights", "a")),
+]
+TABLES = [
+    (),
+    *(path for path, kind, _ in KEYS if isinstance(kind, dict)),
+    ("recipe", 0),
+    ("weights", "a"),
+]
+WRONG = (None, True, 1, 1.5, "odd", [], ["odd"], [{}], {}, {"odd": 1})
+
+
+def at(card, path):
+    for key in path:
+        card = card[key]
+    return card
+
+
+def dotted(path) -> str:
+    return ".".join(map(str, path))
+
+
+def refused(card, *words):
+    with pytest.raises(CardError) as caught:
+        cards.check_card(card, "that.toml")
+    for word in ("that.toml", *words):
+        assert word in str(caught.value)
+
+
+def test_the_full_card_has_every_key_and_is_right():
+    card = full_card()
+    for path, _, _ in KEYS:
+        at(card, path)
+    cards.check_card(card, "that.toml")
+
+
+@pytest.mark.parametrize("path, kind, needed", KEYS, ids=[dotted(k[0]) for k in KEYS])
+def test_missing_and_mistyped_keys(path, kind, needed):
+    card = full_card()
+    del at(card, path[:-1])[path[-1]]
+    if path == ("weights",):
+        del card["default_weights"]
+    if needed:
+        refused(card, dotted(path), "missing")
+    else:
+        cards.check_card(card, "that.toml")
+
+    allowed = (kind,) if isinstance(kind, type) else kind
+    for wrong in WRONG:
+        if allowed == (bool,) and isinstance(wrong, bool):
+            continue
+        if isinstance(allowed, tuple) and type(wrong) in allowed:
+            continue  # a dict or a text of any content
+        if isinstance(kind, list) and wrong in ([], ["odd"]):
+            continue  # tested below
+        card = full_card()
+        at(card, path[:-1])[path[-1]] = wrong
+        refused(card, dotted(path))
+
+
+@pytest.mark.parametrize("path", TABLES, ids=dotted)
+def test_unknown_keys(path):
+    card = full_card()
+    at(card, path)["colour"] = "red"
+    refused(card, dotted((*path, "colour")), "Known here")
+
+
+@pytest.mark.parametrize(
+    "path", [path for path, kind, _ in KEYS if isinstance(kind, list)], ids=dotted
+)
+def test_elements_of_lists(path):
+    card = full_card()
+    at(card, path).append(b"bytes")
+    refused(card, f"{dotted(path)}.{len(at(card, path)) - 1}")
+
+
+def test_default_weights_must_exist():
+    refused(full_card() | {"default_weights": "b"}, "default_weights", "[weights.b]")
+
+
+@pytest.mark.parametrize(
+    "file", ["../a.safetensors", "/etc/passwd", "sub/a.safetensors", "..", ".", ""]
+)
+@pytest.mark.parametrize("table", ["weights", "litert"])
+def test_a_file_lies_beside_its_card(table, file):
+    card = full_card()
+    weights = card["weights"]["a"]
+    (weights if table == "weights" else weights["litert"])["file"] = file
+    refused(card, "weights.a", repr(file))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\xff\xfe", b"title = ", b"title = 'a'\ntitle = 'b'", b"a=" + b"[" * 9999],
+    ids=["empty", "no UTF-8", "no TOML", "twice the same key", "deep"],
+)
+def test_no_card_at_all(tmp_path, content):
+    path = tmp_path / "card.toml"
+    path.write_bytes(content)
+    with pytest.raises(CardError, match=r"card\.toml"):
+        cards.read_card(path)
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(CardError, match=r"no\.toml"):
+        cards.read_card(tmp_path / "no.toml")
+
+
+def test_a_card_reads_back_as_it_was_written(tmp_path):
+    path = tmp_path / "card.toml"
+    path.write_text(tomli_w.dumps(full_card()))
+    assert cards.read_card(str(path)) == full_card()
+
+
+# --- the packaged ones ----------------------------------------------------------------
+
+NAMES = list(cards.all_cards())
+FILES = [
+    (f"{name}.{tag}", file)
+    for name, card in cards.all_cards().items()
+    for tag, weights in card.get("weights", {}).items()
+    for file in (weights, weights.get("litert"))
+    if file
+]
+
+
+def test_exactly_one_model_is_preferred_and_has_weights():
+    preferred = [card for card in cards.all_cards().values() if card.get("preferred")]
+    assert len(preferred) == 1
+    assert preferred[0]["default_weights"] in preferred[0]["weights"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_packaged_card(name):
+    card = cards.all_cards()[name]
+    assert name == f"{card['family']}-{name.partition('-')[2]}" == name.lower()
+    rule, output = card["input"], card["output"]
+    assert len(rule["size"]) == 2
+    assert rule["least"] >= 1
+    assert rule["range"] == [0, 255]
+    assert rule["fit"] in FIT_RULES
+    assert rule["shrink"] in SHRINK_RULES
+    assert rule["enlarge"] in ENLARGE_RULES
+    assert output["scale"][0] < output["scale"][1]
+    assert output["bins"] >= 2
+    assert card["recipe"]
+    for stage in card["recipe"]:
+        assert stage["loss"].keys() <= TERMS.keys()
+        assert stage["loss"]
+        assert stage["epochs"] >= 1
+        assert stage["batch"] >= 1
+        assert stage.get("batch_norm", "frozen") in ("frozen", "live")
+    if "backbone" in card:
+        cards.backbone_card(card["backbone"])
+    if card.get("weights"):
+        assert "default_weights" in card
+
+
+@pytest.mark.parametrize("name", list(cards.backbone_cards()))
+def test_packaged_backbone(name):
+    from iqa_zoo.registry import _function
+
+    expected = cards.backbone_card(name)["weights"]["imagenet"]
+    assert callable(_function(expected["converter"]))
+    assert len(expected["sha256"]) == 64
+
+
+def test_unknown_backbone_names_the_nearest():
+    with pytest.raises(UnknownNameError, match="mobilenetv2"):
+        cards.backbone_card("mobilenetv3")
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize("name, file", FILES, ids=[f[1]["file"] for f in FILES])
+def test_packaged_file(name, file):
+    assert name.partition(".")[0] in file["file"]
+    assert len(store.read_checked(store.own_folder() / file["file"], file))
+    assert file["bytes"] <= 16e6
+
+
+@pytest.mark.weights
+def test_no_file_without_a_card():
+    there = {path.name for path in store.own_folder().iterdir() if path.is_file()}
+    there = {name for name in there if name.endswith((".safetensors", ".tflite"))}
+    assert there == {file["file"] for _, file in FILES}
