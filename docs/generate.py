@@ -168,11 +168,11 @@ def image_limits() -> str:
 
 
 def score_output() -> str:
-    return shown("iqa-zoo score examples/photos", fence="text")
+    return shown("iqa-zoo score examples/photos")
 
 
 def score_jsonl() -> str:
-    return shown("iqa-zoo score --format jsonl examples/photos/coffee.jpg", "json")
+    return shown("iqa-zoo score --format jsonl examples/photos/coffee.jpg")
 
 
 def commands() -> str:
@@ -184,7 +184,7 @@ def commands() -> str:
 
 def help_pages(command: click.Command, context: click.Context) -> list[str]:
     path = context.command_path
-    pages = [f"## {path}\n\n" + shown(f"{path} --help", fence="text", prompt=False)]
+    pages = [f"## {path}\n\n" + shown(f"{path} --help", prompt=False)]
     if isinstance(command, click.Group):
         for name in command.list_commands(context):
             child = command.get_command(context, name)
@@ -234,7 +234,7 @@ def speed() -> str:
     return table((what, ""), rows)
 
 
-def shown(command: str, fence: str, prompt: bool = True) -> str:
+def shown(command: str, prompt: bool = True) -> str:
     """A command and what it prints on stdout, in a fenced block."""
     done = subprocess.run(
         [Path(sys.executable).with_name("iqa-zoo"), *shlex.split(command)[1:]],
@@ -249,7 +249,7 @@ def shown(command: str, fence: str, prompt: bool = True) -> str:
         sys.exit(f"{command} ended with {done.returncode}:\n{done.stderr}")
     first = f"$ {command}\n" if prompt else ""
     body = "\n".join(line.rstrip() for line in done.stdout.strip("\n").splitlines())
-    return f"```{fence}\n{first}{body}\n```\n"
+    return f"```text\n{first}{body}\n```\n"
 
 
 def table(titles: tuple, rows: list) -> str:
