@@ -137,6 +137,7 @@ def command(
         return all((name, model) in done for model in scorer.models)
 
     selecting = bool(best or worst)
+    on_terminal = not (out or selecting) and _is_terminal(sys.stdout)
     names = _Names(paths, null, is_done)
     try:
         with (
@@ -147,13 +148,15 @@ def command(
             for score in scores:
                 if (score.path, score.model) in done:
                     continue
-                if bar is not None:
+                if bar is not None and on_terminal:
                     bar.clear()
                 write(score)
-                tally.add(score)
-                extremes.add(score)
                 if bar is not None:
                     bar.update(score.model == scorer.models[-1])
+                if bar is not None and on_terminal:
+                    bar.refresh()
+                tally.add(score)
+                extremes.add(score)
     except KeyboardInterrupt:
         say(f"interrupted: {tally.summary(names.left_out)}")
         if out:
@@ -275,7 +278,7 @@ class _Tally:
         if self.earlier:
             parts.append(f"{self.earlier} of them earlier")
         if left_out:
-            parts.append(f"{left_out} other files left out")
+            parts.append(f"{left_out} other file{'s' * (left_out > 1)} left out")
         parts.append(f"{fresh / self._models / seconds:.1f} images/s")
         return ", ".join(parts)
 
@@ -352,7 +355,7 @@ def _to_stdout(form: str, models: Sequence[str]) -> Write:
 @contextlib.contextmanager
 def _progress(paths: Sequence[str], is_done: Callable[[str], bool]) -> Iterator[Any]:
     """A bar with rate and time left on stderr, or None where that is no terminal."""
-    if sys.stderr is None or not sys.stderr.isatty():
+    if not _is_terminal(sys.stderr):
         yield None
         return
     from iqa_zoo.images import find_images
@@ -367,6 +370,10 @@ def _progress(paths: Sequence[str], is_done: Callable[[str], bool]) -> Iterator[
 
     with tqdm(total=total, unit="image", leave=False, file=sys.stderr) as bar:
         yield bar
+
+
+def _is_terminal(stream: Any) -> bool:
+    return stream is not None and stream.isatty()
 
 
 def _copy(scores: Sequence[ImageScore], folder: str) -> None:
