@@ -2,11 +2,13 @@
 
 import ast
 import importlib
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from pytest_socket import SocketConnectBlockedError
 
 import iqa_zoo
 
@@ -176,6 +178,12 @@ def test_import_is_light():
         [sys.executable, "-c", program], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, f"import iqa_zoo loads {done.stderr}"
+
+
+@pytest.mark.filterwarnings("ignore:A test tried to use socket")
+def test_tests_reach_no_other_host():
+    with pytest.raises(SocketConnectBlockedError):
+        socket.create_connection(("192.0.2.1", 80), timeout=1)
 
 
 FORBIDDEN_MODULES = {"pickle", "marshal", "shelve", "dill", "joblib", "cloudpickle"}
