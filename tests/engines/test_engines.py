@@ -77,6 +77,20 @@ def test_engines_agree(built, tmp_path, images):
     np.testing.assert_allclose(other.predict(images[:1]), found[:1], atol=1e-5)
 
 
+def test_tensorflow_multiplies_in_full_precision(built, tmp_path, images):
+    import tensorflow as tf
+
+    enabled = tf.config.experimental.tensor_float_32_execution_enabled
+    entry = registry.resolve(tiny.make_run(tmp_path / "run", arrays=ARRAYS))
+    engine = make_engine(entry, "tensorflow")
+    seen = []
+    real = engine._run
+    engine._run = lambda batch: seen.append(enabled()) or real(batch)
+    before = enabled()
+    engine.predict(images)
+    assert (seen, enabled()) == ([False], before)
+
+
 @pytest.mark.parametrize("gpu", [True, False])
 def test_auto_takes_tensorflow_where_it_has_a_gpu(built, tmp_path, monkeypatch, gpu):
     monkeypatch.setattr(engines, "_gpu_works", lambda: gpu)
