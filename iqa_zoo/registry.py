@@ -93,16 +93,26 @@ def model_card(name: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def default_model() -> str:
-    """Name of the model, with its tag, that is used where none is named."""
-    name = next(n for n, c in cards.all_cards().items() if c.get("preferred"))
-    return f"{name}.{cards.all_cards()[name]['default_weights']}"
+    """Name of the model, with its tag, that is used where none is named.
+
+    Raises:
+        WeightsError: no card is preferred, or the preferred one has no weights.
+    """
+    for name, card in cards.all_cards().items():
+        if card.get("preferred") and "default_weights" in card:
+            return f"{name}.{card['default_weights']}"
+    raise WeightsError(
+        "No model is the default one. Name one with trained weights: "
+        f"{', '.join(list_models(has_weights=True)) or 'there is none'}."
+    )
 
 
 def resolve(name: str | os.PathLike[str], weights: str | None = "default") -> Entry:
     """Find a model by name, by name and tag, or by the folder of a run.
 
     Args:
-        name: `nima-mobilenetv2`, `nima-mobilenetv2.clive`, or a folder with `card.toml`.
+        name: `nima-mobilenetv2`, `nima-mobilenetv2.clive`, or a folder with
+            `card.toml`.
         weights: a tag, "default" for the one in the name or else the card's default,
             or None for no weight set.
 
@@ -137,7 +147,8 @@ def resolve(name: str | os.PathLike[str], weights: str | None = "default") -> En
     if tag is None:
         raise WeightsError(
             f"{base} has no trained weights yet. Train your own with `iqa-zoo train "
-            f"--model {base}`, or name one of: {', '.join(list_models(has_weights=True))}."
+            f"--model {base}`, or name one of: "
+            f"{', '.join(list_models(has_weights=True)) or 'none'}."
         )
     if tag not in sets:
         raise UnknownNameError(

@@ -97,7 +97,11 @@ def read_arrays(path: Path, expected: Mapping[str, Any]) -> dict[str, np.ndarray
 
 def imagenet_file(backbone: str) -> Path:
     """Where the store keeps the ImageNet file of a backbone, there or not."""
-    return home() / "weights" / cards.backbone_card(backbone)["weights"]["imagenet"]["file"]
+    return (
+        home()
+        / "weights"
+        / cards.backbone_card(backbone)["weights"]["imagenet"]["file"]
+    )
 
 
 def read_imagenet(backbone: str) -> dict[str, np.ndarray]:

@@ -44,6 +44,7 @@ COLUMNS = (
     type=click.Choice(["table", "csv", "jsonl"]),
     default="table",
     show_default=True,
+    help="How the figures are printed.",
 )
 def command(
     models: Sequence[str],
