@@ -98,7 +98,7 @@ def main() -> None:
 
 
 def _results(model: str) -> dict:
-    """The five splits of networks trained by the same recipe, and what stands beside."""
+    """Figures of the five splits, of the frozen features and of a constant."""
     recorded = json.loads(SPLITS.read_text())
     table: dict = {
         "protocol": (

@@ -45,7 +45,9 @@ def add(name: str, file: str) -> None:
 
 @command.command()
 def verify() -> None:
-    """Check every weight file that is there against its card; exit status 3 if one fails.
+    """Check every weight file that is there against its card.
+
+    Exit status 3 if one is not what its card says.
 
     \b
     Example:

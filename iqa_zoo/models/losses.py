@@ -1,7 +1,8 @@
 """What a network that answers with a distribution of scores is trained by.
 
-Targets and outputs are distributions over the bins, (batch, bins), each summing to 1.
-Registered, so that a network saved by `model.save` reloads once this module is imported.
+Targets and outputs are distributions over the bins, (batch, bins), each of sum 1.
+Registered, so that a network saved by `model.save` reloads once this module is
+imported.
 """
 
 from collections.abc import Sequence
