@@ -5,8 +5,9 @@
 For k = 0..4 the photos are split 80/20 by `numpy.random.default_rng(k)`; networks
 start from ImageNet, are trained by their card's recipe on the 80 and measured once on
 the 20. Recipes were chosen on the last tenth of the 80 (`--choose` prints those
-figures). Beside them: the same backbone frozen, its pooled features standardised on the
-training photos and fed to an SVR (RBF, C 10, epsilon 2, gamma 0.5/1280); and a constant.
+figures). Beside them: the same backbone frozen, its pooled features standardised on
+the training photos and fed to an SVR (RBF, C 10, epsilon 2, gamma 0.5/1280); and a
+constant.
 
 A split that is already in the results file is not trained again. Needs scikit-learn.
 """

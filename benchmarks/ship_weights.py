@@ -56,6 +56,9 @@ def main() -> None:
     files = {
         f"{options.name}.safetensors": save(arrays),
         f"{options.name}.tflite": to_litert(network, (height, width)),
+        f"{options.name}.seen.txt": (
+            run.folder / run.weights["seen"]["file"]
+        ).read_bytes(),
     }
     for file, data in files.items():
         write_bytes(ROOT / "weights" / file, data)
@@ -80,6 +83,7 @@ def main() -> None:
         "seed": run.weights["seed"],
         "trained_on": run.weights["trained_on"],
         "litert": tables[1],
+        "seen": tables[2],
         "results": _results(model),
         "quantiles": {"set": "", "percent": [], "score": []},
     }

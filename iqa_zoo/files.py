@@ -16,6 +16,14 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def fingerprint(path: str | os.PathLike[str]) -> str:
+    """The first 16 hexadecimal digits of the SHA-256 of a file's content.
+
+    Enough to tell whether an image was among those that a model was trained on.
+    """
+    return sha256(Path(path).read_bytes())[:16]
+
+
 @contextlib.contextmanager
 def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     """Open a binary file that gets the name `path` only when it is complete.

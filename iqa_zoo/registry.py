@@ -61,6 +61,14 @@ class Entry:
         expected = self.weights["litert"]
         return store.read_checked(self.folder / expected["file"], expected)
 
+    def seen(self) -> frozenset[str]:
+        """Fingerprints (`files.fingerprint`) of the images it was trained on."""
+        if self.weights is None or "seen" not in self.weights:
+            return frozenset()
+        expected = self.weights["seen"]
+        data = store.read_checked(self.folder / expected["file"], expected)
+        return frozenset(data.decode("ascii").split())
+
 
 def list_models(
     pattern: str = "*", *, task: str | None = None, has_weights: bool | None = None
@@ -177,12 +185,15 @@ def load_model(
         A network that takes `image`, float32 RGB 0..255 (batch, height, width, 3).
 
     Raises:
-        UnknownNameError: no such model or weight set.
+        UnknownNameError: no such model, weight set or argument.
         WeightsError: a file is missing, or is not what its card says.
+
+    What `model.save` of it wrote is read by `keras.saving.load_model` once
+    `iqa_zoo.models.losses` is imported, which holds its loss.
     """
     if isinstance(weights, str) and weights not in ("default", "imagenet"):
-        known = resolve(name, None).card.get("weights", {})
-        if weights not in known and (Path(weights) / "card.toml").is_file():
+        tags = resolve(name, None).card.get("weights", {})
+        if weights not in tags and (Path(weights) / "card.toml").is_file():
             weights = Path(weights)
     if isinstance(weights, os.PathLike):
         source: Entry | None = resolve(weights)
@@ -192,13 +203,17 @@ def load_model(
     else:
         entry = source = resolve(name, weights)
     trained = (source.weights if source else None) or {}
-    network: keras.Model = _function(entry.card["builder"])(
-        **{
-            **entry.card.get("arguments", {}),
-            **trained.get("arguments", {}),
-            **arguments,
-        }
-    )
+    builder = _function(entry.card["builder"])
+    arguments = {
+        **entry.card.get("arguments", {}),
+        **trained.get("arguments", {}),
+        **arguments,
+    }
+    known = inspect.signature(builder).parameters
+    for argument in arguments:
+        if argument not in known:
+            raise UnknownNameError(f"argument of {entry.name}", argument, known)
+    network: keras.Model = builder(**arguments)
     if source is not None:
         fill(network, source.arrays(), source.name)
     elif weights == "imagenet":

@@ -24,14 +24,21 @@ HOME_VARIABLE = "IQA_ZOO_HOME"
 
 
 def home() -> Path:
-    """The store: IQA_ZOO_HOME, or `iqa_zoo` in the user's cache folder."""
+    """The store: IQA_ZOO_HOME, or `iqa_zoo` in the user's cache folder.
+
+    Raises:
+        OutputError: the user has no home folder.
+    """
     if folder := os.environ.get(HOME_VARIABLE):
-        return Path(folder).expanduser()
-    if sys.platform == "darwin":
-        return Path("~/Library/Caches/iqa_zoo").expanduser()
-    if sys.platform == "win32":
-        return Path(os.environ["LOCALAPPDATA"]) / "iqa_zoo"
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "iqa_zoo"
+        return Path(folder)
+    caches = {"darwin": "~/Library/Caches", "win32": "~/AppData/Local"}
+    folder = os.environ.get("XDG_CACHE_HOME") or caches.get(sys.platform, "~/.cache")
+    try:
+        return Path(folder).expanduser() / "iqa_zoo"
+    except RuntimeError as error:
+        raise OutputError(
+            f"There is no home folder to keep files in. Name one in {HOME_VARIABLE}."
+        ) from error
 
 
 def own_folder() -> Path:
@@ -161,9 +168,11 @@ def cached(key: str, make: Callable[[], bytes]) -> bytes:
     """
     if not re.fullmatch(r"[\w.-]+", key):
         raise UsageError(f"{key!r} is no key of the store.")
-    path = home() / "cache" / key
     try:
+        path = home() / "cache" / key
         data = path.read_bytes()
+    except OutputError:
+        return make()
     except OSError:
         pass
     else:

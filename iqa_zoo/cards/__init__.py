@@ -28,9 +28,9 @@ class _Optional:
 NUMBER = (int, float)
 
 INPUT = {
-    "size": [int],  # height, width in pixels
+    "size": [int, int],  # height, width in pixels
     "channels": "rgb",
-    "range": [int],
+    "range": [int, int],
     "fit": str,  # names of rules of `images`
     "shrink": str,
     "enlarge": str,
@@ -44,7 +44,8 @@ STAGE = {
     "epochs": int,
     "batch": int,
     "learning_rate": float,
-    "loss": dict,
+    # Weights of the terms of `models.losses.TERMS`.
+    "loss": {term: _Optional(NUMBER) for term in ("emd", "plcc", "huber", "mse")},
     "weight_decay": _Optional(float),
     "warmup": _Optional(float),
     "average": _Optional(float),
@@ -67,6 +68,7 @@ WEIGHTS = {
     "trained_on": int,  # images
     "arguments": _Optional(dict),
     "litert": _Optional(FILE),
+    "seen": _Optional(FILE),  # fingerprints of the images it was trained on
     "results": _Optional(dict),
     "quantiles": _Optional(dict),
     "notes": _Optional([str]),
@@ -88,7 +90,7 @@ SCHEMA = {
     "input": INPUT,
     "output": {
         "kind": ("distribution",),
-        "scale": [NUMBER],
+        "scale": [NUMBER, NUMBER],
         "bins": int,
         "direction": ("higher_is_better", "lower_is_better"),
     },
@@ -149,7 +151,8 @@ def check_card(card: Mapping[str, Any], name: str) -> None:
     _check(card, SCHEMA, name, "")
     for tag, weights in card.get("weights", {}).items():
         _check(weights, WEIGHTS, name, f"weights.{tag}.")
-        for file in (weights["file"], weights.get("litert", weights)["file"]):
+        for part in (weights, weights.get("litert"), weights.get("seen")):
+            file = (part or weights)["file"]
             if Path(file).name != file or file in ("", ".."):
                 raise CardError(
                     f"{name}: weights.{tag} names the file {file!r}; it must lie "
@@ -178,8 +181,9 @@ def _read(path: Path, schema: dict[str, Any]) -> Card:
 def _check(value: Any, schema: Any, name: str, key: str) -> None:
     """Compare one value with one piece of the schema.
 
-    A dict names keys, a list holds the kind of every element, a tuple of strings the
-    allowed values, a string the only one, and a type (or types) what is allowed.
+    A dict names keys, a list of one the kind of one or more elements, a longer list
+    the kind of each, a tuple of strings the allowed values, a string the only one, and
+    a type (or types) what is allowed.
     """
     if isinstance(schema, _Optional):
         schema = schema.kind
@@ -200,8 +204,12 @@ def _check(value: Any, schema: Any, name: str, key: str) -> None:
     elif isinstance(schema, list):
         if not isinstance(value, list):
             raise CardError(f"{where} must be a list, not {value!r}.")
-        for index, element in enumerate(value):
-            _check(element, schema[0], name, f"{key}{index}.")
+        kinds = schema * len(value) if len(schema) == 1 else schema
+        if len(value) != len(kinds) or not value:
+            wanted = "one or more" if len(schema) == 1 else len(schema)
+            raise CardError(f"{where} must have {wanted} elements, not {len(value)}.")
+        for index, (element, kind) in enumerate(zip(value, kinds, strict=True)):
+            _check(element, kind, name, f"{key}{index}.")
     elif isinstance(schema, str):
         if value != schema:
             raise CardError(f"{where} must be {schema!r}, not {value!r}.")

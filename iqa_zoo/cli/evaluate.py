@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from iqa_zoo.cli import SOME_FAILED
+from iqa_zoo.cli import SOME_FAILED, say
 from iqa_zoo.cli.opinions import opinion_options, read
 
 # Heading, key of the row, format.
@@ -31,12 +31,19 @@ COLUMNS = (
     type=click.Path(exists=True, dir_okay=False),
     help="A run's split.csv: measure the images of one part only.",
 )
-@click.option("--part", default="test", show_default=True, help="Part of the split.")
+@click.option(
+    "--part",
+    type=click.Choice(["train", "validation", "test"]),
+    default="test",
+    show_default=True,
+    help="Part of the split.",
+)
 @click.option(
     "--engine",
+    type=click.Choice(["auto", "litert", "tensorflow"]),
     default="auto",
     show_default=True,
-    help="auto, litert or tensorflow.",
+    help="What runs the network.",
 )
 @click.option(
     "--format",
@@ -70,11 +77,18 @@ def command(
     from iqa_zoo.evaluation.evaluate import evaluate
 
     rows = evaluate(list(models), labels, split=split, part=part, engine=engine)
+    for row in rows:
+        if row["seen"]:
+            say(
+                f"{row['seen']} of these images trained {row['model']}: its figures "
+                "say little about photos that it has not seen."
+            )
     if style == "jsonl":
         for row in rows:
             click.echo(json.dumps(row))
     elif style == "csv":
-        writer = csv.DictWriter(sys.stdout, rows[0], restval="", lineterminator="\n")
+        keys = dict.fromkeys(key for row in rows for key in row)
+        writer = csv.DictWriter(sys.stdout, keys, restval="", lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
     else:

@@ -23,8 +23,8 @@ from iqa_zoo.cli.opinions import opinion_options, read
 )
 @click.option(
     "--split",
-    default=0,
-    show_default=True,
+    type=click.IntRange(0),
+    show_default="0",
     help="Seed of the split into training and test images.",
 )
 @click.option(
@@ -33,13 +33,20 @@ from iqa_zoo.cli.opinions import opinion_options, read
     is_flag=True,
     help="Train on all images and test on none, by a recipe that was tested before.",
 )
-@click.option("--seed", default=0, show_default=True, help="Of all that is random.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Of all that is random.",
+)
 @click.option("--epochs", type=click.IntRange(1), help="Instead of the recipe's.")
 @click.option(
     "--precision",
+    type=click.Choice(["auto", "float32", "mixed_float16", "mixed_bfloat16"]),
     default="auto",
     show_default=True,
-    help="auto, float32, mixed_float16 or mixed_bfloat16.",
+    help="auto is float32 on a CPU, 16 bits for most of the work on a GPU or TPU.",
 )
 @click.option(
     "--cache",
@@ -50,7 +57,7 @@ def command(
     model: str | None,
     out: str,
     start: str,
-    split: int,
+    split: int | None,
     everything: bool,
     seed: int,
     epochs: int | None,
@@ -68,6 +75,8 @@ def command(
       iqa-zoo train --labels mos.csv --images photos --out runs/first
       iqa-zoo score more_photos -m runs/first
     """
+    if everything and split is not None:
+        raise click.UsageError("--all keeps no test images, so --split says nothing.")
     labels = read(**columns)
 
     from iqa_zoo.cli.progress import EpochProgress
@@ -78,7 +87,7 @@ def command(
         model=model,
         out=out,
         start=start,
-        split=None if everything else split,
+        split=None if everything else split or 0,
         seed=seed,
         epochs=epochs,
         precision=precision,

@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import inspect
 import io
 import logging
 import math
@@ -9,6 +10,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -166,6 +168,32 @@ def read_labels(
         direction=direction,
         range_inferred=range is None,
     )
+
+
+def as_labels(
+    labels: "str | os.PathLike[str] | Labels",
+    images: str | os.PathLike[str] | None,
+    **columns: Any,
+) -> Labels:
+    """`labels` itself, or the table of that path read by `read_labels`.
+
+    Raises:
+        UsageError: the folder of images is missing, or arguments of `read_labels`
+            come with labels that were read already.
+        OpinionError: rows that cannot be used.
+    """
+    if isinstance(labels, Labels):
+        if columns or images is not None:
+            given = ", ".join(("images", *columns) if images else columns)
+            raise UsageError(f"{given} cannot change labels that were read already.")
+        return labels
+    if images is None:
+        raise UsageError("Name the folder of the images.")
+    unknown = columns.keys() - inspect.signature(read_labels).parameters.keys()
+    if unknown:
+        known = [*inspect.signature(read_labels).parameters][2:]
+        raise UnknownNameError("argument", min(unknown), known)
+    return read_labels(labels, images, **columns)
 
 
 def _read_table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:

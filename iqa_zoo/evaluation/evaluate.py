@@ -3,14 +3,17 @@
 import csv
 import os
 from collections.abc import Sequence
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from iqa_zoo.data.manifest import Labels, read_labels
+from iqa_zoo import registry
+from iqa_zoo.data.manifest import Labels, as_labels
 from iqa_zoo.errors import OpinionError, UnknownNameError, UsageError
 from iqa_zoo.evaluation.figures import constant_figures, figures
+from iqa_zoo.files import fingerprint
 from iqa_zoo.results import ImageScore
 from iqa_zoo.scoring import Scorer
 
@@ -41,7 +44,8 @@ def evaluate(
     Returns:
         A row a model, and last the row "constant", which answers every image with the
         mean of these very opinions. Keys: model, n (images measured), failed (images
-        without a score), and those of `figures`.
+        without a score), seen (images that the model was trained on: figures on them
+        say nothing about new ones), and those of `figures`.
 
     Raises:
         OpinionError: rows of the table that cannot be used, or too few images scored.
@@ -49,10 +53,7 @@ def evaluate(
     """
     if isinstance(models, (str, os.PathLike)):
         models = [models]
-    if not isinstance(labels, Labels):
-        if images is None:
-            raise UsageError("Name the folder of the images.")
-        labels = read_labels(labels, images, **columns)
+    labels = as_labels(labels, images, **columns)
     rows = _rows(labels, split, part)
     scorer = Scorer(list(models), engine=engine)
     results = list(scorer.score([labels.paths[row] for row in rows]))
@@ -62,21 +63,27 @@ def evaluate(
         mine = results[index :: len(models)]
         kept = [i for i, result in enumerate(mine) if result.value is not None]
         if len(kept) < 3:
+            failures = [result.message for result in mine if result.error]
+            first = f" The first failure: {failures[0]}" if failures else ""
             raise OpinionError(
                 f"{os.fspath(model)} scored {len(kept)} of {len(rows)} images; 3 are "
-                f"needed. The first failure: {mine[0].path}: {mine[0].message}"
+                f"needed.{first}"
             )
+        seen = registry.resolve(model).seen()
         table.append(
             {
                 "model": scorer.models[index],
                 "failed": len(mine) - len(kept),
+                "seen": sum(fingerprint(labels.paths[row]) in seen for row in rows),
                 **_figures(labels, rows[kept], [mine[i] for i in kept]),
             }
         )
-    return [
-        *table,
-        {"model": CONSTANT, "failed": 0, **constant_figures(labels, rows, rows)},
-    ]
+    scale, bins = next(
+        ((r.scale, len(r.distribution)) for r in results if r.scale and r.distribution),
+        ((1, 10), 10),
+    )
+    constant = constant_figures(labels, rows, rows, scale, bins)
+    return [*table, {"model": CONSTANT, "failed": 0, "seen": 0, **constant}]
 
 
 def _figures(
@@ -96,8 +103,14 @@ def _rows(
 ) -> np.ndarray:
     if split is None:
         return np.arange(len(labels.names))
-    with Path(split).open(newline="", encoding="utf-8", errors="surrogateescape") as f:
-        part_of = {row["image"]: row["part"] for row in csv.DictReader(f)}
+    try:
+        text = Path(split).read_text(encoding="utf-8", errors="surrogateescape")
+        part_of = {row["image"]: row["part"] for row in csv.DictReader(StringIO(text))}
+    except (OSError, KeyError, csv.Error) as error:
+        raise UsageError(
+            f"{split} is no split ({error!r}). Give the split.csv of a run, a table "
+            "with the columns image and part."
+        ) from error
     if part not in part_of.values():
         raise UnknownNameError("part of the split", part, set(part_of.values()))
     for name in labels.names:

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 import keras
 from keras import ops
 
+from iqa_zoo.errors import UnknownNameError
+
 _PACKAGE = "iqa_zoo"
 # Under a root or a quotient: keeps the gradient finite where the argument is zero.
 _TINY = 1e-12
@@ -93,6 +95,9 @@ class OpinionLoss(keras.losses.Loss):
         **arguments,
     ) -> None:
         super().__init__(name=name, **arguments)
+        for term in terms:
+            if term not in TERMS:
+                raise UnknownNameError("term of the loss", term, TERMS)
         self.terms = dict(terms)
         self.scale = tuple(scale)
 

@@ -23,12 +23,16 @@ DROPOUT = 0.75  # section III-A
 BINS = 10  # AVA's scores 1..10
 
 
-def mobilenetv2(**arguments) -> keras.Model:
-    """NIMA on MobileNetV2; arguments as `efficientnet_lite0`."""
-    return _nima("nima-mobilenetv2", v2.features, **arguments)
+def mobilenetv2(
+    *, bins: int = BINS, dropout: float = DROPOUT, size: Sequence[int] | None = None
+) -> keras.Model:
+    """NIMA on MobileNetV2; arguments, result and errors as `efficientnet_lite0`."""
+    return _nima("nima-mobilenetv2", v2.features, bins, dropout, size)
 
 
-def efficientnet_lite0(**arguments) -> keras.Model:
+def efficientnet_lite0(
+    *, bins: int = BINS, dropout: float = DROPOUT, size: Sequence[int] | None = None
+) -> keras.Model:
     """NIMA on EfficientNet-Lite0.
 
     Args:
@@ -43,16 +47,15 @@ def efficientnet_lite0(**arguments) -> keras.Model:
     Raises:
         UsageError: an argument out of range.
     """
-    return _nima("nima-efficientnet-lite0", lite0.features, **arguments)
+    return _nima("nima-efficientnet-lite0", lite0.features, bins, dropout, size)
 
 
 def _nima(
     name: str,
     features: Callable[[keras.KerasTensor], keras.KerasTensor],
-    *,
-    bins: int = BINS,
-    dropout: float = DROPOUT,
-    size: Sequence[int] | None = None,
+    bins: int,
+    dropout: float,
+    size: Sequence[int] | None,
 ) -> keras.Model:
     if bins < 2:
         raise UsageError(f"bins is {bins}; a distribution needs 2 bins or more.")

@@ -11,7 +11,8 @@ warmup         share of the steps in which the rate rises from zero first
 average        weights are averaged with this momentum a step; the average is kept
 crop           side of a random crop as a share of the picture's side
 mirror         whether each picture is mirrored half of the time
-ridge          strength of the ridge regression that sets the head before the stage
+ridge          strength of the ridge regression that sets the layer `head` from what
+               the layer `pool` gives, before the stage
 batch_norm     "frozen" keeps the statistics and their scale, "live" trains them
 loss           weights of the terms of `models.losses.TERMS`
 """
@@ -25,6 +26,8 @@ import tensorflow as tf
 
 from iqa_zoo.models.losses import OpinionLoss
 from iqa_zoo.training.trunk import above
+
+PREDICTED = 16  # pictures at once
 
 
 def train_stage(
@@ -50,8 +53,8 @@ def train_stage(
         seed: of the order, the crops, the mirror images and dropout.
         callbacks: Keras callbacks.
     """
-    head = above(network, stage["frozen_to"])
-    for layer in head.layers:
+    upper = above(network, stage["frozen_to"])
+    for layer in upper.layers:
         frozen = isinstance(layer, keras.layers.BatchNormalization) and (
             stage.get("batch_norm", "frozen") == "frozen"
         )
@@ -67,7 +70,7 @@ def train_stage(
         warmup_target=stage["learning_rate"] if warmup else None,
         warmup_steps=warmup,
     )
-    head.compile(
+    upper.compile(
         optimizer=keras.optimizers.AdamW(
             rate,
             weight_decay=stage.get("weight_decay", 0.0),
@@ -76,7 +79,7 @@ def train_stage(
         ),
         loss=OpinionLoss(stage["loss"], scale),
     )
-    return head.fit(
+    return upper.fit(
         examples(inputs, targets, stage, rows, batch, seed),
         epochs=stage["epochs"],
         shuffle=False,  # the dataset shuffles
@@ -116,12 +119,13 @@ def examples(
 
 def predict(network: keras.Model, inputs: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """The network's answer (n, bins) to the first view of each of `rows`."""
-    return np.concatenate(
-        [
-            network.predict_on_batch(inputs[part, 0].astype(np.float32))
-            for part in np.array_split(rows, max(1, -(-len(rows) // 16)))
-        ]
-    )
+    answers = []
+    for first in range(0, len(rows), PREDICTED):
+        part = rows[first : first + PREDICTED]
+        # Always as many, since Keras compiles the network anew for any other number.
+        x = inputs[np.resize(part, PREDICTED), 0].astype(np.float32)
+        answers.append(network.predict_on_batch(x)[: len(part)])
+    return np.concatenate(answers)
 
 
 def _augmented(
@@ -159,7 +163,10 @@ def _set_head(
     """
     pooled = above(network, stage["frozen_to"], "pool")
     views = range(inputs.shape[1])
-    x = np.concatenate([predict(pooled, inputs[:, view:], rows) for view in views])
+    # In 64 bits, whatever the precision of the network: sums of squares need them.
+    x = np.concatenate(
+        [predict(pooled, inputs[:, view:], rows) for view in views]
+    ).astype(np.float64)
     y = np.log(np.maximum(np.tile(targets[rows], (len(views), 1)), 1e-4))
     mean, spread = x.mean(0), x.std(0) + 1e-6
     z = (x - mean) / spread

@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import os
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,11 @@ from safetensors.numpy import save
 
 from iqa_zoo import cards, opinions, registry
 from iqa_zoo.correlation import srocc
-from iqa_zoo.data.manifest import Labels, read_labels
+from iqa_zoo.data.manifest import Labels, as_labels
 from iqa_zoo.data.splits import fixed_split
 from iqa_zoo.errors import OutputError, UnknownNameError, UsageError
 from iqa_zoo.evaluation.figures import constant_figures, figures
-from iqa_zoo.files import sha256, write_bytes
+from iqa_zoo.files import fingerprint, sha256, write_bytes
 from iqa_zoo.training.stages import predict, train_stage
 from iqa_zoo.training.trunk import above, below, cached_inputs
 
@@ -64,7 +65,8 @@ def train(
             of the training images being for validation; None trains on all.
         train_on_validation: trains on the validation images too; for a recipe that is
             settled. They are then reported as trained on.
-        seed: of everything random in the training.
+        seed: of everything random in the training; the seeds of Python, NumPy and
+            TensorFlow are set to it.
         epochs: instead of the recipe's, for every stage.
         precision: "auto" (float32 on a CPU, mixed_float16 on a GPU, mixed_bfloat16 on a
             TPU) or a Keras policy.
@@ -79,39 +81,45 @@ def train(
 
     Raises:
         OpinionError: rows of the table that cannot be used.
-        UsageError: `out` holds files already, or an argument that cannot be meant.
+        UsageError: `out` holds files already, an argument that cannot be meant, or
+            weights to start from that were trained on images of the test part.
         WeightsError: the weights to start from are missing.
         OutputError: `out` cannot be written.
     """
-    name = model or registry.default_model().rpartition(".")[0]
+    if seed < 0 or (split or 0) < 0 or (epochs is not None and epochs < 1):
+        raise UsageError("seed and split start from 0, epochs from 1.")
+    name = model or registry.default_model()
     entry = registry.resolve(name, None)
     out = _fresh_folder(out)
-    if not isinstance(labels, Labels):
-        if images is None:
-            raise UsageError("Name the folder of the images.")
-        labels = read_labels(labels, images, **columns)
+    labels = as_labels(labels, images, **columns)
     scale, bins = tuple(entry.output["scale"]), entry.output["bins"]
     targets = labels.distribution(scale, bins).astype(np.float32)
     parts = _split(labels, split, train_on_validation)
 
     keras.utils.set_random_seed(seed)
-    with _policy(precision) as policy:
-        network, started = _start(name, start)
+    with _policy(precision) as policy, _cache_folder(cache, out) as folder:
+        network, source = _start(name, start)
+        started = (
+            source.name if source else "random" if start == "random" else "imagenet"
+        )
+        seen = source.seen() if source else frozenset()
+        fingerprints = [fingerprint(path) for path in labels.paths]
+        _check_unseen(seen, fingerprints, parts, start)
         history: list[dict[str, Any]] = []
         for stage in entry.card["recipe"]:
             if epochs is not None:
                 stage = {**stage, "epochs": epochs}
             logger.info("Stage: %s (%d epochs).", stage["name"], stage["epochs"])
             trunk = below(network, stage["frozen_to"])
-            head = above(network, stage["frozen_to"])
+            upper = above(network, stage["frozen_to"])
             inputs = cached_inputs(
                 trunk,
                 labels.paths,
                 entry.input,
-                Path(cache or out / "cache"),
+                folder,
                 mirror=stage.get("mirror", False),
             )
-            log = _History(stage["name"], head, inputs, labels, parts, scale)
+            log = _History(stage["name"], upper, inputs, labels, parts, scale)
             train_stage(
                 network,
                 stage,
@@ -133,36 +141,35 @@ def train(
             "direction": labels.direction,
         }
         for part, rows in parts.items():
-            answer = predict(head, inputs, rows).astype(np.float64)
+            if len(rows) < 2:  # one picture agrees with anything
+                continue
+            answer = predict(upper, inputs, rows).astype(np.float64)
             metrics[part] = figures(
                 labels, rows, opinions.mean_and_std(answer, scale)[0], answer, scale
             )
             metrics[f"{part}_constant"] = constant_figures(
                 labels, rows, parts["train"], scale, bins
             )
-    if cache is None:
-        for file in (out / "cache").iterdir():
-            file.unlink()
-        (out / "cache").rmdir()
-    _write_run(out, entry, network, metrics, history, labels, parts, command, seed)
+    seen |= {fingerprints[row] for row in parts["train"]}
+    _write_run(out, entry, network, metrics, history, labels, parts, seen, command)
     return out
 
 
 class _History(keras.callbacks.Callback):
-    """Loss and validation SROCC of every epoch."""
+    """Loss and validation SROCC of every epoch, of the weights as they are then."""
 
-    def __init__(self, stage, head, inputs, labels, parts, scale) -> None:
+    def __init__(self, stage, upper, inputs, labels, parts, scale) -> None:
         super().__init__()
-        self.stage, self.head, self.inputs = stage, head, inputs
+        self.stage, self.upper, self.inputs = stage, upper, inputs
         self.mos = labels.mos if labels.direction == "higher_is_better" else -labels.mos
         self.validation = parts.get("validation", parts["train"][:0])
-        self.bins = opinions.bin_values(scale, head.output_shape[-1])
+        self.bins = opinions.bin_values(scale, upper.output_shape[-1])
         self.rows: list[dict[str, Any]] = []
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         row = {"stage": self.stage, "epoch": epoch + 1, "loss": (logs or {})["loss"]}
         if len(self.validation) > 1:
-            answer = predict(self.head, self.inputs, self.validation) @ self.bins
+            answer = predict(self.upper, self.inputs, self.validation) @ self.bins
             row["validation_srocc"] = srocc(self.mos[self.validation], answer)
         self.rows.append(row)
         if logs is not None:
@@ -184,24 +191,38 @@ def _split(
     }
 
 
-def _start(name: str, start: str | os.PathLike[str]) -> tuple[keras.Model, str]:
-    """The network to train, and what its weights are."""
-    card = registry.model_card(name)
+def _start(
+    name: str, start: str | os.PathLike[str]
+) -> tuple[keras.Model, registry.Entry | None]:
+    """The network to train, and the weight set that it starts from, if one."""
     if start == "best":
-        start = (
-            f"{name}.{card['default_weights']}"
-            if card.get("default_weights")
-            else "imagenet"
-        )
-    if start == "random":
-        return registry.load_model(name, None), "random"
-    if start == "imagenet":
-        return registry.load_model(name, "imagenet"), "imagenet"
+        card = registry.resolve(name, None).card
+        start = name if card.get("default_weights") else "imagenet"
+    if start in ("random", "imagenet"):
+        weights = None if start == "random" else "imagenet"
+        return registry.load_model(name, weights), None
     source = registry.resolve(start)
     network = registry.load_model(name, None)
-    arrays = source.arrays()
-    registry.fill(network, arrays, source.name)
-    return network, source.name
+    registry.fill(network, source.arrays(), source.name)
+    return network, source
+
+
+def _check_unseen(
+    seen: frozenset[str],
+    fingerprints: Sequence[str],
+    parts: Mapping[str, np.ndarray],
+    start: str | os.PathLike[str],
+) -> None:
+    for part in ("validation", "test"):
+        rows = parts.get(part, [])
+        known = sum(fingerprints[row] in seen for row in rows)
+        if known:
+            raise UsageError(
+                f"{known} of the {len(rows)} {part} images were among those that the "
+                f"weights of the start ({os.fspath(start)}) were trained on, so their "
+                "figures would prove nothing. Start from imagenet or random, or train "
+                "on all images."
+            )
 
 
 @contextlib.contextmanager
@@ -226,6 +247,18 @@ def _policy(precision: str) -> Iterator[str]:
         keras.config.set_dtype_policy(before)
 
 
+@contextlib.contextmanager
+def _cache_folder(cache: str | os.PathLike[str] | None, out: Path) -> Iterator[Path]:
+    """The folder of what is computed once; without `cache` one that goes at the end."""
+    if cache is not None:
+        yield Path(cache)
+        return
+    with tempfile.TemporaryDirectory(
+        prefix="cache-", dir=out, ignore_cleanup_errors=True
+    ) as folder:
+        yield Path(folder)
+
+
 def _fresh_folder(out: str | os.PathLike[str]) -> Path:
     out = Path(out)
     try:
@@ -246,12 +279,14 @@ def _write_run(
     history: Sequence[Mapping[str, Any]],
     labels: Labels,
     parts: Mapping[str, np.ndarray],
+    seen: frozenset[str],
     command: str,
-    seed: int,
 ) -> None:
     """Write the run's folder; the card comes last and makes it a model."""
     data = save({path: v.numpy() for path, v in registry.variables(network).items()})
     write_bytes(out / "weights.safetensors", data)
+    seen_text = "".join(f"{each}\n" for each in sorted(seen)).encode()
+    write_bytes(out / "seen.txt", seen_text)
     part_of = {row: part for part, rows in parts.items() for row in rows}
     _write_csv(
         out / "split.csv",
@@ -277,8 +312,13 @@ def _write_run(
             "terms": "those of the opinions and images",
             "start": metrics["start"],
             "command": command or "iqa_zoo.train",
-            "seed": seed,
+            "seed": metrics["seed"],
             "trained_on": len(parts["train"]),
+            "seen": {
+                "file": "seen.txt",
+                "bytes": len(seen_text),
+                "sha256": sha256(seen_text),
+            },
             "results": {
                 part: metrics[part]
                 for part in ("validation", "test")

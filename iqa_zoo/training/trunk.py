@@ -19,6 +19,7 @@ import tensorflow as tf
 from iqa_zoo.data.pictures import pictures
 from iqa_zoo.errors import OutputError, UnknownNameError
 from iqa_zoo.files import atomic_write
+from iqa_zoo.images import read_image
 
 logger = logging.getLogger("iqa_zoo")
 
@@ -117,8 +118,14 @@ def _compute(
                 "shape": (len(paths), views, *shape),
             },
         )
-        for batch in pictures(paths, rule).batch(8).prefetch(2):
-            file.write(run(batch).numpy().tobytes())
+        try:
+            for batch in pictures(paths, rule).batch(8).prefetch(2):
+                file.write(run(batch).numpy().tobytes())
+        except tf.errors.OpError:
+            # TensorFlow buries which picture it was; reading them again tells.
+            for path in paths:
+                read_image(path)
+            raise
 
 
 def _key(
@@ -128,8 +135,12 @@ def _key(
     views: int,
 ) -> str:
     hash_ = hashlib.sha256(json.dumps([dict(rule), views], sort_keys=True).encode())
-    for variable in trunk.variables if trunk is not None else ():
-        hash_.update(variable.path.encode() + variable.numpy().tobytes())
+    if trunk is not None:
+        # Layers without weights change the answer too, and so does the precision.
+        last = trunk.layers[-1]
+        hash_.update(f"{last.name} {last.compute_dtype}".encode())
+        for variable in trunk.variables:
+            hash_.update(variable.path.encode() + variable.numpy().tobytes())
     for path in paths:
         hash_.update(hashlib.sha256(path.read_bytes()).digest())
     return hash_.hexdigest()[:32]
