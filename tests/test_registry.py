@@ -1,0 +1,285 @@
+"""From names to models: what is found, what is refused, and by which words."""
+
+import numpy as np
+import pytest
+import tomli_w
+from safetensors.numpy import save
+
+from iqa_zoo import cards, registry, store
+from iqa_zoo.errors import CardError, UnknownNameError, UsageError, WeightsError
+from iqa_zoo.files import sha256
+from tests.helpers.small import NAME, packaged
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _packaged():
+    with packaged():
+        yield
+
+
+@pytest.fixture(scope="module")
+def network():
+    return registry.load_model(NAME, None)
+
+
+@pytest.fixture(scope="module")
+def arrays(network):
+    return {
+        path: variable.numpy().astype("float16")
+        for path, variable in registry.variables(network).items()
+    }
+
+
+def make_run(folder, arrays, /, *, card=(), **weights):
+    """A run's folder with these arrays; `weights` wins over what its card would say."""
+    folder.mkdir(exist_ok=True)
+    data = save(arrays)
+    (folder / "w.safetensors").write_bytes(data)
+    table = {
+        "kind": "local",
+        "file": "w.safetensors",
+        "bytes": len(data),
+        "sha256": sha256(data),
+        "dtype": "float16",
+        "arrays": len(arrays),
+        **dict.fromkeys(("licence", "data", "terms", "start", "command"), "none"),
+        "seed": 0,
+        "trained_on": 0,
+    } | weights
+    made = registry.model_card(NAME)
+    made |= {"default_weights": "run", "weights": {"run": table}, **dict(card)}
+    (folder / "card.toml").write_text(tomli_w.dumps(made))
+    return folder
+
+
+@pytest.fixture
+def run(tmp_path, arrays):
+    return make_run(tmp_path / "run", arrays)
+
+
+# --- lists and cards ------------------------------------------------------------------
+
+
+def test_list_models():
+    names = registry.list_models()
+    assert names == sorted(names) or names[-1] == NAME
+    assert {"nima-mobilenetv2", "nima-efficientnet-lite0"} <= set(names)
+    assert registry.list_models("*-small") == [NAME]
+    assert registry.list_models("NIMA*") == []
+    assert NAME in registry.list_models(task="quality", has_weights=False)
+    assert registry.list_models(task="aesthetics") == []
+    assert NAME not in registry.list_models(has_weights=True)
+
+
+def test_model_card_is_a_copy(run):
+    card = registry.model_card(NAME)
+    card["input"]["size"].append(3)
+    assert len(registry.model_card(NAME)["input"]["size"]) == 2
+    assert registry.model_card(run)["weights"]["run"]["file"] == "w.safetensors"
+
+
+# --- names ----------------------------------------------------------------------------
+
+
+def test_resolve_run_folders(run):
+    for name in (run, str(run)):
+        entry = registry.resolve(name)
+        assert (entry.name, entry.tag, entry.folder) == (str(run), "run", run)
+        assert entry.input["size"] == [24, 32]
+        assert entry.output["bins"] == 10
+        assert entry.litert_bytes() is None
+    assert registry.resolve(run, None).weights is None
+    with pytest.raises(WeightsError, match="no trained weights"):
+        registry.resolve(run, None).arrays()
+
+
+@pytest.mark.parametrize(
+    "name, hint",
+    [
+        ("nima-mobilenet", "Did you mean nima-mobilenetv2"),
+        ("mobilenetv2", "nima-mobilenetv2"),
+        ("NIMA-MOBILENETV2", "Known: .*nima-mobilenetv2"),
+        ("zzz", "Known: .*nima-mobilenetv2"),
+        ("nima-mobilenetv2.cliv", "weight set"),
+        (f"{NAME}.a.b", "No model"),
+    ],
+)
+def test_unknown_names(name, hint):
+    with pytest.raises(UnknownNameError, match=hint):
+        registry.resolve(name)
+    with pytest.raises(UnknownNameError):
+        registry.load_model(name, None)
+
+
+def test_unknown_tag_names_the_nearest(run):
+    with pytest.raises(UnknownNameError, match=r"Did you mean .*\.run"):
+        registry.resolve(run, "ran")
+    with pytest.raises(UnknownNameError, match="weight set"):
+        registry.load_model(NAME, "clive")
+
+
+def test_no_run_folder(tmp_path):
+    for name in (tmp_path, str(tmp_path), f"{tmp_path}/no", ""):
+        with pytest.raises(UsageError, match=r"no card\.toml"):
+            registry.resolve(name)
+
+
+def test_no_weights_yet():
+    with pytest.raises(WeightsError, match=f"iqa-zoo train --model {NAME}"):
+        registry.resolve(NAME)
+
+
+# --- filling --------------------------------------------------------------------------
+
+
+def test_load_a_run(run, arrays):
+    loads = (
+        registry.load_model(run),
+        registry.load_model(str(run), "run"),
+        registry.load_model(NAME, run),
+        registry.load_model(NAME, str(run)),
+    )
+    for network in loads:
+        assert network.compiled
+        for path, variable in registry.variables(network).items():
+            np.testing.assert_array_equal(variable, arrays[path].astype("float32"))
+
+
+def test_arguments_win_over_the_cards(tmp_path, arrays):
+    head = {"head/kernel": np.zeros((8, 5), "f2"), "head/bias": np.zeros(5, "f2")}
+    run = make_run(tmp_path / "run", arrays | head, arguments={"bins": 5})
+    assert registry.load_model(run).output_shape == (None, 5)
+    assert registry.load_model(run, None).output_shape == (None, 10)
+    assert registry.load_model(run, None, bins=7).output_shape == (None, 7)
+    assert registry.load_model(run, size=(8, 9)).input_shape == (None, 8, 9, 3)
+    with pytest.raises(WeightsError, match=r"head/\w+ has shape"):
+        registry.load_model(run, bins=6)
+
+
+def changed(arrays, change):
+    arrays = dict(arrays)
+    if change == "shape":
+        arrays["low_bn/beta"] = arrays["low_bn/beta"][None]
+    elif change == "extra":
+        arrays["low_bn/delta"] = arrays["low_bn/beta"]
+    elif change == "missing":
+        del arrays["low_bn/beta"]
+    elif change == "renamed":
+        arrays["low_bn/betas"] = arrays.pop("low_bn/beta")
+    return arrays
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        ("shape", r"low_bn/beta has shape \(1, 4\); the network has \(4,\)"),
+        ("extra", "extra array low_bn/delta"),
+        ("missing", "lacks the array low_bn/beta"),
+        ("renamed", "array low_bn/beta"),
+    ],
+)
+def test_wrong_arrays_change_nothing(tmp_path, network, arrays, change, words):
+    run = make_run(tmp_path / "run", changed(arrays, change))
+    with pytest.raises(WeightsError, match=words) as caught:
+        registry.load_model(run)
+    assert str(run) in str(caught.value)
+    before = [v.numpy().copy() for v in network.variables]
+    with pytest.raises(WeightsError, match=words):
+        registry.fill(network, registry.resolve(run).arrays(), "that file")
+    for old, new in zip(before, network.variables, strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+@pytest.mark.parametrize("change", ["byte", "cut", "dtype", "count", "gone"])
+def test_wrong_files(tmp_path, arrays, change):
+    said = {"dtype": {"dtype": "float32"}, "count": {"arrays": 3}}.get(change, {})
+    run = make_run(tmp_path / "run", arrays, **said)
+    path = run / "w.safetensors"
+    data = path.read_bytes()
+    if change == "byte":
+        path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    elif change == "cut":
+        path.write_bytes(data[:-1])
+    elif change == "gone":
+        path.unlink()
+    with pytest.raises(WeightsError, match=r"w\.safetensors"):
+        registry.load_model(run)
+
+
+@pytest.mark.parametrize(
+    "builder",
+    [
+        "os:system",
+        "subprocess:run",
+        "iqa_zoo.store:add",
+        "iqa_zoo.models:nima",
+        "iqa_zoo.modelsevil:small",
+        "iqa_zoo.models.no:small",
+        "iqa_zoo.models.nima:no",
+        "iqa_zoo.models.nima:DROPOUT",
+        "iqa_zoo.models.nima:keras",
+        "iqa_zoo.models.nima:UsageError",
+        "iqa_zoo.models.nima",
+        "",
+    ],
+)
+def test_hostile_builders(tmp_path, arrays, builder):
+    run = make_run(tmp_path / "run", arrays, card={"builder": builder})
+    with pytest.raises(CardError):
+        registry.load_model(run)
+
+
+@pytest.mark.parametrize("file", ["../w.safetensors", "/etc/passwd", ".."])
+def test_hostile_file_names(tmp_path, arrays, file):
+    run = make_run(tmp_path / "run", arrays, file=file)
+    with pytest.raises(CardError, match=r"card\.toml.*beside the card"):
+        registry.load_model(run)
+
+
+# --- ImageNet -------------------------------------------------------------------------
+
+
+def test_imagenet_for_a_model_without_a_backbone():
+    with pytest.raises(UsageError, match="no backbone"):
+        registry.load_model(NAME, "imagenet")
+
+
+def test_imagenet_missing_says_how_to_get_it(monkeypatch, tmp_path):
+    monkeypatch.setenv(store.HOME_VARIABLE, str(tmp_path))
+    card = registry.model_card("nima-mobilenetv2")
+    with pytest.raises(WeightsError, match=r"weights add mobilenetv2\.imagenet"):
+        registry.fill_backbone(None, card)
+
+
+def test_imagenet_array_that_the_network_lacks(monkeypatch, network):
+    from iqa_zoo.models.backbones import mobilenetv2
+
+    names = ["low_bn/beta", "low_bn/delta"]
+    monkeypatch.setattr(store, "read_imagenet", lambda _: None)
+    monkeypatch.setattr(
+        mobilenetv2,
+        "from_folded",
+        lambda _: {name: np.zeros(4) for name in names},
+    )
+    monkeypatch.setattr(registry, "_function", lambda _: mobilenetv2.from_folded)
+    with pytest.raises(WeightsError, match="low_bn/delta"):
+        registry.fill_backbone(network, {"backbone": "mobilenetv2"})
+
+
+@pytest.mark.parametrize("backbone", cards.backbone_cards())
+def test_converters_name_every_variable_below_the_pool(backbone, imagenet_weights):
+    """Nothing of a published file is lost, and nothing of the network left random."""
+    expected = cards.backbone_card(backbone)["weights"]["imagenet"]
+    with np.load(imagenet_weights / expected["file"]) as file:
+        published = {name: file[name] for name in file.files}
+    arrays = registry._function(expected["converter"])(published)
+    model = next(n for n in registry.list_models() if backbone in n)
+    known = registry.variables(registry.load_model(model, None))
+    assert known.keys() - arrays.keys() == {"head/kernel", "head/bias"}
+    assert {path: array.shape for path, array in arrays.items()} == {
+        path: tuple(known[path].shape) for path in arrays
+    }
+    for path, array in arrays.items():
+        assert np.isfinite(array).all(), path
+        if path.endswith("moving_variance"):
+            assert (array >= 0).all(), path
