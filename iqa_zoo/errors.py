@@ -19,10 +19,11 @@ from collections.abc import Iterable
 #: The codes of `ImageError`, with what each one means. Scripts may rely on them.
 IMAGE_CODES = {
     "not_found": "no file of that name",
+    "not_an_image": "no file, and no array of an image's shape, type and values",
     "unreadable": "the file cannot be opened (permission, looping link, no plain file)",
     "empty": "the file has no bytes",
     "unknown_format": "the content is no image format that is read here",
-    "refused_format": "a known format that is not read without being asked for",
+    "refused_format": "a known format that is not read here",
     "truncated": "the file ends before the image does",
     "corrupt": "the decoder found damage",
     "too_many_pixels": "more pixels than the limit, or a side longer than the limit",

@@ -22,8 +22,8 @@ import stat
 import struct
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -37,7 +37,9 @@ from iqa_zoo.errors import (
 )
 
 Pixels = NDArray[np.uint8]
-Source = str | os.PathLike[Any] | bytes | bytearray | memoryview | Image.Image
+Source = (
+    str | os.PathLike[Any] | bytes | bytearray | memoryview | BinaryIO | Image.Image
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -146,6 +148,13 @@ _UPRIGHT = {
 }
 
 
+#: What can be read, for messages.
+SOURCES = (
+    "Give a path, the bytes of a file, a file that is open in binary mode, a PIL image "
+    "or an array (height, width, 3) of uint8."
+)
+
+
 def read_image(
     source: Source | ArrayLike,
     *,
@@ -160,8 +169,9 @@ def read_image(
     bits the upper 8 are taken. Transparency is laid on white, as a viewer shows it.
 
     Args:
-        source: a path, the bytes of a file, a PIL image, or what `np.asarray` makes
-            an array of: `(height, width)`, or `(height, width, c)` with c = 1 grey,
+        source: a path, the bytes of a file, a file that is open in binary mode (read
+            from where it is to its end), a PIL image, or what `np.asarray` makes an
+            array of: `(height, width)`, or `(height, width, c)` with c = 1 grey,
             3 RGB or 4 RGBA. It is not modified and may be read-only.
         limits: the largest image that is read.
         value_range: the values of black and white in an array, such as `(0, 1)` or
@@ -174,7 +184,8 @@ def read_image(
 
     Raises:
         ImageError: the image cannot be read; `code` says why.
-        UsageError: an array whose shape or type is no image's.
+        UsageError: something else, or an array whose shape, type or values are no
+            image's.
     """
     if isinstance(source, str | os.PathLike):
         name = os.fsdecode(source)
@@ -186,11 +197,29 @@ def read_image(
         _check_size(source.size, name, limits)
         with _decoding(name):
             return _upright_rgb(source, name)
+    if hasattr(source, "read"):
+        name = name_of(source)
+        return _decode(_read_open(source, name, limits), name, limits)
     try:
         array = np.asarray(source)
-    except ValueError as error:  # rows of unequal length
+    except MemoryError:
+        raise
+    except Exception as error:  # rows of unequal length, a tensor on another device
         raise UsageError(f"This is no image: {error}") from error
+    if array.ndim == 0:
+        raise UsageError(f"A {type(source).__name__} is no image. {SOURCES}")
     return _from_array(array, value_range, limits)
+
+
+def name_of(source: Any) -> str:
+    """What results and messages call an image: its path, or of what kind it is."""
+    if isinstance(source, str | os.PathLike):
+        return os.fsdecode(source)
+    if hasattr(source, "read"):
+        name = getattr(source, "name", None)
+        return os.fsdecode(name) if isinstance(name, str | bytes) else "<bytes>"
+    is_bytes = isinstance(source, bytes | bytearray | memoryview)
+    return "<bytes>" if is_bytes else "<array>"
 
 
 def _error(code: str, name: str, text: str) -> ImageError:
@@ -204,16 +233,19 @@ _NO_FILE = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG}
 def _read_file(name: str, limits: Limits) -> bytes:
     try:
         # Opening a pipe would wait for a writer, and opening a device may do anything.
-        if not stat.S_ISREG(os.stat(name).st_mode):
-            kind = "a folder" if os.path.isdir(name) else "no plain file"
-            raise _error("unreadable", name, f"this is {kind}. Name an image file.")
+        mode = os.stat(name).st_mode
+        if stat.S_ISDIR(mode):
+            os.scandir(name).close()  # fails where a search could not enter it
+            raise _error("unreadable", name, "this is a folder. Name an image file.")
+        if not stat.S_ISREG(mode):
+            raise _error("unreadable", name, "this is no plain file. Name an image.")
         with open(name, "rb", opener=_open_at_once) as file:
             _check_bytes(os.fstat(file.fileno()).st_size, name, limits)
             return file.read()
     except ValueError as error:  # a NUL, or what the file system cannot encode
         raise _error("not_found", name, "no file can have this name.") from error
     except MemoryError as error:
-        raise _out_of_memory(name) from error
+        raise out_of_memory(name) from error
     except OSError as error:
         if error.errno in _NO_FILE:
             raise _error(
@@ -227,12 +259,28 @@ def _read_file(name: str, limits: Limits) -> bytes:
         ) from error
 
 
+def _read_open(file: Any, name: str, limits: Limits) -> bytes:
+    try:
+        data = file.read(limits.bytes + 1)
+    except MemoryError as error:
+        raise out_of_memory(name) from error
+    except (OSError, ValueError) as error:  # closed, or open for writing only
+        raise _error("unreadable", name, f"cannot be read ({error}).") from error
+    if not isinstance(data, bytes):
+        raise UsageError(
+            f"{name} gives {type(data).__name__} when read. Open it in binary mode, as "
+            'in open(name, "rb").'
+        )
+    return data
+
+
 def _open_at_once(name: str, flags: int) -> int:
     # The file may have become a pipe since it was looked at.
     return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
 
 
-def _out_of_memory(name: str) -> ImageError:
+def out_of_memory(name: str) -> ImageError:
+    """The error of an image that there is not enough memory for."""
     return _error(
         "out_of_memory",
         name,
@@ -356,7 +404,7 @@ def _decoding(name: str, whole: Callable[[], bool] | None = None) -> Iterator[No
     except ImageError:
         raise
     except MemoryError as error:
-        raise _out_of_memory(name) from error
+        raise out_of_memory(name) from error
     except Image.DecompressionBombError as error:
         raise _error(
             "too_many_pixels", name, f"{error} The limit is PIL.Image.MAX_IMAGE_PIXELS."
@@ -615,11 +663,8 @@ def _grey_levels(
         )
     if array.dtype.kind not in "buif":
         raise UsageError(f"An array of {array.dtype} holds no grey levels.")
+    check_range(value_range)
     black, white = value_range
-    if not (np.isfinite(black) and np.isfinite(white) and black < white):
-        raise UsageError(
-            f"value_range={value_range} is no range. Give black, white: (0, 1)."
-        )
     if not np.isfinite(array).all():
         raise _error("non_finite", "", "the array holds NaN or infinity.")
     slack = (white - black) / 510
@@ -631,6 +676,18 @@ def _grey_levels(
     levels = (array - np.float32(black)) * np.float32(255 / (white - black))
     grey: Pixels = np.rint(levels.clip(0, 255)).astype(np.uint8)
     return grey
+
+
+def check_range(value_range: Any) -> None:
+    """Raise UsageError unless `value_range` is two numbers, the lower one first."""
+    try:
+        black, white = map(float, value_range)
+    except (TypeError, ValueError):
+        black = white = np.nan
+    if not (np.isfinite(black) and np.isfinite(white) and black < white):
+        raise UsageError(
+            f"value_range={value_range} is no range. Give black, white: (0, 1)."
+        )
 
 
 # --- resizing -------------------------------------------------------------------------
@@ -683,6 +740,7 @@ def fit_image(
     Raises:
         UnknownNameError: a rule that is not in the tables below.
         UsageError: `image` or `size` is not as described.
+        MemoryError: there is too little for the result.
         MissingLibraryError: OpenCV does not load.
     """
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
@@ -696,6 +754,16 @@ def fit_image(
     shrinker = _rule("shrink rule", shrink, SHRINK_RULES)
     enlarger = _rule("enlarge rule", enlarge, ENLARGE_RULES)
     return fitter(image, size, shrinker, enlarger)
+
+
+def fit_by(rule: Mapping[str, Any], image: Pixels) -> Pixels:
+    """`image` brought to the size that a card's table `input` asks for, by its rules.
+
+    See `fit_image`, whose arguments are the keys `size`, `fit`, `shrink` and `enlarge`.
+    """
+    height, width = rule["size"]
+    names = {name: rule[name] for name in ("fit", "shrink", "enlarge")}
+    return fit_image(image, (height, width), **names)
 
 
 Resizer = Callable[[Pixels, int, int], Pixels]
@@ -720,7 +788,10 @@ def _stretch(
 
 def _area(image: Pixels, height: int, width: int) -> Pixels:
     cv2 = opencv()
-    resized: Pixels = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    with _opencv_memory(cv2):
+        resized: Pixels = cv2.resize(
+            image, (width, height), interpolation=cv2.INTER_AREA
+        )
     return resized
 
 
@@ -729,15 +800,27 @@ def _corner(image: Pixels, height: int, width: int) -> Pixels:
     old_height, old_width = image.shape[:2]
     back = np.array([[old_width / width, 0, 0], [0, old_height / height, 0]])
     # Before OpenCV 5 positions are rounded to 1/32 pixel: up to 4 grey levels.
-    resized: Pixels = cv2.warpAffine(
-        image,
-        back,
-        (width, height),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REPLICATE,
-        hint=cv2.ALGO_HINT_ACCURATE,
-    )
+    with _opencv_memory(cv2):
+        resized: Pixels = cv2.warpAffine(
+            image,
+            back,
+            (width, height),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REPLICATE,
+            hint=cv2.ALGO_HINT_ACCURATE,
+        )
     return resized
+
+
+@contextlib.contextmanager
+def _opencv_memory(cv2: Any) -> Iterator[None]:
+    # OpenCV has an exception of its own where memory is short.
+    try:
+        yield
+    except cv2.error as error:
+        if error.code == cv2.Error.StsNoMem:
+            raise MemoryError(str(error)) from error
+        raise
 
 
 #: The rules that a card may name.

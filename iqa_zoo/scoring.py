@@ -1,18 +1,32 @@
 """Photos in, scores out: reading, resizing and judging on all cores, in input order."""
 
+import contextlib
 import itertools
 import os
+import queue
+import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
+from PIL import Image
 
 from iqa_zoo import registry
 from iqa_zoo.engines import Engine, make_engine
-from iqa_zoo.errors import ImageError, UsageError
-from iqa_zoo.images import Limits, find_images, fit_image, read_image
+from iqa_zoo.errors import ImageError, IqaError, UnknownNameError, UsageError
+from iqa_zoo.images import (
+    SOURCES,
+    Limits,
+    check_range,
+    find_images,
+    fit_by,
+    name_of,
+    out_of_memory,
+    read_image,
+)
+from iqa_zoo.opinions import mean_and_std
 from iqa_zoo.results import ImageScore
 
 _Name = str | os.PathLike[str]
@@ -25,28 +39,36 @@ def score(
     *,
     engine: str = "auto",
     limits: Limits | None = None,
+    value_range: tuple[float, float] | None = None,
     threads: int | None = None,
 ) -> Generator[ImageScore, None, None]:
     """Scores of images, in the order of the images, and of the models for each image.
 
-    An image that cannot be scored gives an `ImageScore` with an error code and no
-    value; it never ends the run. Images are read and judged while the caller works on
-    earlier ones; memory does not grow with their number.
+    One of several images that cannot be scored, or is none, gives an `ImageScore` with
+    an error code and no value; it never ends the run. Images are read and judged while
+    the caller works on earlier ones; memory does not grow with their number.
 
     Args:
         images: a path, a folder (read with its subfolders), a glob, encoded bytes, a
-            uint8 RGB array (height, width, 3), a PIL image, or an iterable of them.
+            file open in binary mode, an array or tensor (height, width, 3) of RGB, a
+            PIL image, or an iterable of them.
         models: a name, a run's folder, or an iterable of them; None for the default
             model.
         engine: "auto", "litert" or "tensorflow"; see `iqa_zoo.engines.make_engine`.
         limits: what an image may claim; None for `iqa_zoo.images.Limits()`.
+        value_range: the values of black and white in arrays, such as (0, 1); arrays
+            that are not uint8 need it.
         threads: how many images are worked on at once; None for one a core.
 
     Raises:
         UnknownNameError: no such model or engine.
+        UsageError: `images` is neither an image nor an iterable.
         WeightsError: a weight file is missing, or is not what its card says.
+        MissingLibraryError: a library that scoring needs does not load.
     """
-    scorer = Scorer(models, engine=engine, limits=limits, threads=threads)
+    scorer = Scorer(
+        models, engine=engine, limits=limits, value_range=value_range, threads=threads
+    )
     return scorer.score(images)
 
 
@@ -65,10 +87,13 @@ class Scorer:
         *,
         engine: str = "auto",
         limits: Limits | None = None,
+        value_range: tuple[float, float] | None = None,
         threads: int | None = None,
     ) -> None:
         if threads is not None and threads < 1:
             raise UsageError(f"threads is {threads}; it must be 1 or more.")
+        if value_range is not None:
+            check_range(value_range)
         self._one = models is None or isinstance(models, str | os.PathLike)
         if models is None:
             models = registry.default_model()
@@ -83,86 +108,94 @@ class Scorer:
         ]
         self.models = tuple(judge.entry.name for judge in self._judges)
         self._limits = Limits() if limits is None else limits
-        self._threads = threads or _cores()
+        self._value_range = value_range
+        self._threads = threads or cores()
 
     def __call__(self, image: Any) -> ImageScore | list[ImageScore]:
         """The score of one image, on all cores; a list if several models were named."""
-        scores = self._scores([self._look((_name(image), image), self._threads)])
+        look = self._look((name_of(image), image), self._threads, alone=True)
+        scores = self._scores([look])
         return next(scores) if self._one else list(scores)
 
-    def score(self, images: Any) -> Generator[ImageScore, None, None]:
-        """Scores of any number of images; see `iqa_zoo.score`."""
+    def score(
+        self, images: Any, *, live: bool = False
+    ) -> Generator[ImageScore, None, None]:
+        """Scores of any number of images; see `iqa_zoo.score`.
+
+        Args:
+            images: as there.
+            live: `images` waits for someone: it is iterated over in a thread of its
+                own, and a score that is ready is given while the next image is awaited.
+        """
         items = _items(images)
-        first = list(itertools.islice(items, 2))
-        if len(first) < 2:  # a photo alone gets all cores
-            yield from self._scores([self._look(item, self._threads) for item in first])
+        first = [] if live else list(itertools.islice(items, 2))
+        if len(first) < 2 and not live:  # a photo alone gets all cores
+            alone = _is_one(images)
+            yield from self._scores(
+                [self._look(item, self._threads, alone) for item in first]
+            )
             return
         pool = ThreadPoolExecutor(self._threads, thread_name_prefix="iqa_zoo")
-        batch = max(judge.engine.batch for judge in self._judges)
+        batch = 1 if live else max(judge.engine.batch for judge in self._judges)
         # Enough that no core waits while a batch, or one large photo, is worked on.
         ahead = max(2 * batch, 4 * self._threads)
+        begin = _map_live if live else _map_ahead
         try:
-            looks = _map_ahead(pool, self._look, itertools.chain(first, items), ahead)
+            looks = begin(pool, self._look, itertools.chain(first, items), ahead)
             while chunk := list(itertools.islice(looks, batch)):
                 yield from self._scores(chunk)
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _look(self, item: "_Item", threads: int = 1) -> "_Look":
+    def _look(self, item: "_Item", threads: int = 1, alone: bool = False) -> "_Look":
         """Read an image and judge it, or only fit it where the engine wants a batch."""
         name, source = item
         try:
-            pixels = read_image(source, limits=self._limits)
+            with _blaming(name, alone):
+                pixels = read_image(
+                    source, limits=self._limits, value_range=self._value_range
+                )
+                looks = self._fitted(name, pixels)
         except ImageError as error:
-            code, message = error.code, str(error)
-            return _Look(
-                name,
-                [
-                    ImageScore(name, model, error=code, message=message)
-                    for model in self.models
-                ],
-            )
+            return _Look(name, [_failed(name, model, error) for model in self.models])
+        for number, judge in enumerate(self._judges):
+            if judge.engine.batch == 1 and isinstance(looks[number], np.ndarray):
+                looks[number : number + 1] = judge([name], [looks[number]], threads)
+        return _Look(name, looks)
+
+    def _fitted(self, name: str, pixels: np.ndarray) -> list[Any]:
+        """For each model the pixels that it takes, or the reason why it takes none."""
         height, width, _ = pixels.shape
         fitted: dict[tuple[Any, ...], np.ndarray] = {}
         looks: list[Any] = []
-        for entry, engine in self._judges:
+        for entry, _ in self._judges:
             rule = entry.input
             if min(height, width) < rule["least"]:
                 message = (
                     f"{name}: {width} x {height} pixels; {entry.name} needs at least "
                     f"{rule['least']} a side."
                 )
-                looks.append(
-                    ImageScore(name, entry.name, error="too_small", message=message)
-                )
+                error = ImageError("too_small", message, name)
+                looks.append(_failed(name, entry.name, error))
                 continue
             key = (*rule["size"], rule["fit"], rule["shrink"], rule["enlarge"])
             if key not in fitted:
-                fitted[key] = fit_image(
-                    pixels,
-                    rule["size"],
-                    fit=rule["fit"],
-                    shrink=rule["shrink"],
-                    enlarge=rule["enlarge"],
-                )
-            if engine.batch == 1:
-                shares = engine.predict([fitted[key]], threads)[0]
-                looks.append(_judged(name, entry, shares))
-            else:
-                looks.append(fitted[key])
-        return _Look(name, looks)
+                fitted[key] = fit_by(rule, pixels)
+            looks.append(fitted[key])
+        return looks
 
     def _scores(self, chunk: "list[_Look]") -> Iterator[ImageScore]:
         """The scores of a batch of images that workers have looked at."""
-        for number, (entry, engine) in enumerate(self._judges):
+        for number, judge in enumerate(self._judges):
             waiting = [
                 look for look in chunk if isinstance(look.scores[number], np.ndarray)
             ]
             if waiting:
+                names = [look.name for look in waiting]
                 inputs = [look.scores[number] for look in waiting]
-                outputs = engine.predict(inputs, self._threads)
-                for look, shares in zip(waiting, outputs, strict=True):
-                    look.scores[number] = _judged(look.name, entry, shares)
+                scores = judge(names, inputs, self._threads)
+                for look, score in zip(waiting, scores, strict=True):
+                    look.scores[number] = score
         for look in chunk:
             yield from look.scores
 
@@ -174,6 +207,20 @@ class _Judge(NamedTuple):
     entry: registry.Entry
     engine: Engine
 
+    def __call__(
+        self, names: Sequence[str], inputs: Sequence[np.ndarray], threads: int
+    ) -> list[ImageScore]:
+        """The scores of images that have the size of the network's input."""
+        try:
+            outputs = self.engine.predict(inputs, threads)
+        except MemoryError:
+            model = self.entry.name
+            return [_failed(name, model, out_of_memory(name)) for name in names]
+        return [
+            _judged(name, self.entry, shares)
+            for name, shares in zip(names, outputs, strict=True)
+        ]
+
 
 class _Look(NamedTuple):
     """What a worker gives: for each model a score, or the pixels that wait for one."""
@@ -182,22 +229,47 @@ class _Look(NamedTuple):
     scores: list[Any]
 
 
+@contextlib.contextmanager
+def _blaming(name: str, alone: bool) -> Iterator[None]:
+    """Turn what goes wrong with one image into an `ImageError`.
+
+    What is no image is the caller's mistake where it is `alone`. Missing libraries and
+    rules that no image can follow are not the image's fault.
+    """
+    try:
+        yield
+    except MemoryError as error:
+        raise out_of_memory(name) from error
+    except UsageError as error:
+        if alone or isinstance(error, UnknownNameError):
+            raise
+        raise ImageError("not_an_image", f"{name}: {error}", name) from error
+    except IqaError:
+        raise
+    except Exception as error:
+        reason = str(error) or type(error).__name__
+        text = f"{name}: cannot be brought to the model's size ({reason})."
+        raise ImageError("corrupt", text, name) from error
+
+
+def _failed(name: str, model: str, error: ImageError) -> ImageScore:
+    return ImageScore(name, model, error=error.code, message=str(error))
+
+
 def _judged(name: str, entry: registry.Entry, shares: np.ndarray) -> ImageScore:
     """The score that a distribution, float32 (bins,), stands for."""
     if not np.isfinite(shares).all():
         message = f"{name}: {entry.name} answers with NaN or infinity."
-        return ImageScore(name, entry.name, error="non_finite", message=message)
+        return _failed(name, entry.name, ImageError("non_finite", message, name))
     low, high = map(float, entry.output["scale"])
-    shares = shares.astype(np.float64)
-    steps = np.linspace(low, high, len(shares))
-    # Shares sum to 1 but for rounding, which must not lead out of the scale.
-    mean = float(np.clip((shares * steps).sum(), low, high))
+    mean, std = mean_and_std(shares, (low, high))
     return ImageScore(
         name,
         entry.name,
-        value=mean,
-        std=float(np.sqrt((shares * (steps - mean) ** 2).sum())),
-        distribution=tuple(shares.tolist()),
+        # Shares sum to 1 but for rounding, which must not lead out of the scale.
+        value=float(np.clip(mean, low, high)),
+        std=float(std),
+        distribution=tuple(shares.astype(np.float64).tolist()),
         scale=(low, high),
         direction=entry.output["direction"],
     )
@@ -205,28 +277,29 @@ def _judged(name: str, entry: registry.Entry, shares: np.ndarray) -> ImageScore:
 
 def _items(images: Any) -> Iterator[_Item]:
     """Name and source of every image in what a caller gave."""
-    if _is_one(images):
-        images = [images]
+    try:
+        images = iter([images] if _is_one(images) else images)
+    except TypeError as error:
+        raise UsageError(
+            f"A {type(images).__name__} cannot be scored. {SOURCES} An iterable may "
+            "give any number of them."
+        ) from error
     for image in images:
         if isinstance(image, str | os.PathLike):
             for path in find_images([image]):
                 yield path, path
         else:
-            yield _name(image), image
+            yield name_of(image), image
 
 
 def _is_one(images: Any) -> bool:
-    # Arrays and PIL images have the attribute; asking a PIL image itself decodes it.
-    return isinstance(
-        images, (str, os.PathLike, bytes, bytearray, memoryview)
-    ) or hasattr(type(images), "__array_interface__")
-
-
-def _name(image: Any) -> str:
-    if isinstance(image, str | os.PathLike):
-        return os.fsdecode(image)
-    is_bytes = isinstance(image, bytes | bytearray | memoryview)
-    return "<bytes>" if is_bytes else "<array>"
+    if isinstance(
+        images, str | os.PathLike | bytes | bytearray | memoryview | Image.Image
+    ):
+        return True
+    # Arrays and tensors of other dimensions are names, or images side by side.
+    is_array = hasattr(images, "__array__") and getattr(images, "ndim", 0) in (2, 3)
+    return is_array or hasattr(images, "read")
 
 
 def _map_ahead(
@@ -245,7 +318,40 @@ def _map_ahead(
         yield begun.popleft().result()
 
 
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):  # those that this process may use
+def _map_live(
+    pool: ThreadPoolExecutor,
+    look: Callable[[_Item], _Look],
+    items: Iterable[_Item],
+    ahead: int,
+) -> Iterator[_Look]:
+    """Like `_map_ahead`, but a look that is ready waits for no further item."""
+    begun: queue.Queue[Future[_Look] | None] = queue.Queue(ahead)
+    ended = threading.Event()
+
+    def begin() -> None:
+        try:
+            for item in items:
+                begun.put(pool.submit(look, item))
+                if ended.is_set():
+                    return
+            begun.put(None)
+        except Exception as error:
+            failed: Future[_Look] = Future()
+            failed.set_exception(error)
+            begun.put(failed)
+
+    threading.Thread(target=begin, name="iqa_zoo-items", daemon=True).start()
+    try:
+        while future := begun.get():
+            yield future.result()
+    finally:
+        ended.set()
+        while not begun.empty():  # so that the thread, where it waits to put, can end
+            begun.get()
+
+
+def cores() -> int:
+    """How many processor cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -992,7 +992,11 @@ def test_a_folder_that_cannot_be_entered_is_reported(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "scandir", refuse)
     closed, opened = find_images(tmp_path)
     assert Path(closed) == tmp_path / "closed" and Path(opened).name == "open.jpg"
-    assert code_of(closed) == "unreadable"
+    with pytest.raises(ImageError, match=r"Permission denied") as caught:
+        read_image(closed)
+    assert caught.value.code == "unreadable"
+    with pytest.raises(ImageError, match="is a folder"):
+        read_image(tmp_path)
 
 
 def test_finding_is_lazy(tree):

@@ -1,8 +1,10 @@
 """Scoring: the same bits for an image whatever is around it, one result an image."""
 
+import io
 import itertools
 import math
 import os
+import queue
 import subprocess
 import sys
 import threading
@@ -13,7 +15,12 @@ import pytest
 from PIL import Image
 
 from iqa_zoo import registry, scoring
-from iqa_zoo.errors import IMAGE_CODES, UnknownNameError, UsageError
+from iqa_zoo.errors import (
+    IMAGE_CODES,
+    MissingLibraryError,
+    UnknownNameError,
+    UsageError,
+)
 from iqa_zoo.images import Limits, read_image
 from iqa_zoo.scoring import Scorer, score
 from tests.helpers import tiny
@@ -169,7 +176,7 @@ def test_models_share_one_reading_and_one_resizing(monkeypatch, run, folder, tmp
     other = tiny.make_run(tmp_path / "other", size=(16, 16), content=None, least=4)
     calls = []
     monkeypatch.setattr(scoring, "make_engine", lambda entry, name: BatchEngine())
-    for name in ("read_image", "fit_image"):
+    for name in ("read_image", "fit_by"):
         real = getattr(scoring, name)
         monkeypatch.setattr(
             scoring,
@@ -180,7 +187,7 @@ def test_models_share_one_reading_and_one_resizing(monkeypatch, run, folder, tmp
         )
     list(score(folder, [run, other, run, other]))
     assert calls.count("read_image") == 12
-    assert calls.count("fit_image") == 24
+    assert calls.count("fit_by") == 24
 
 
 def test_what_cannot_be_scored_is_a_row(run, folder, tmp_path):
@@ -207,6 +214,138 @@ def test_what_cannot_be_scored_is_a_row(run, folder, tmp_path):
     for result in results[1:-2]:
         assert result.message.startswith(f"{result.path}: ")
     assert bits(results[:1]) == bits(results[-1:])
+
+
+class Tensor:
+    """What tensors of TensorFlow and PyTorch have in common."""
+
+    def __init__(self, array):
+        self.array = array
+        self.ndim = array.ndim
+
+    def __array__(self, dtype=None, copy=None):
+        return self.array
+
+    def __iter__(self):
+        return map(Tensor, self.array)
+
+
+class Elsewhere(Tensor):
+    def __array__(self, dtype=None, copy=None):
+        raise TypeError("can't convert cuda:0 device type tensor to numpy")
+
+
+def test_what_is_no_image_is_a_row_among_others(run, folder):
+    photo = str(folder / "0000.jpg")
+    bad = [
+        np.zeros((40, 40, 3), np.float32),
+        np.zeros((2, 40, 40, 3), np.uint8),
+        np.zeros((40, 40, 2), np.uint8),
+        Elsewhere(np.zeros((40, 40, 3), np.uint8)),
+        None,
+        7,
+        ["a.jpg", "b.jpg"],
+    ]
+    results = list(score([photo, *bad, photo], run))
+    assert [r.error for r in results] == [None, *["not_an_image"] * len(bad), None]
+    assert [r.error for r in score(bad[:1], run)] == ["not_an_image"]
+    assert "value_range" in results[1].message
+    assert "cuda:0" in results[4].message
+    assert "NoneType" in results[5].message and "path" in results[5].message
+
+
+@pytest.mark.parametrize("bad", [np.zeros((9, 9, 3)), np.zeros((9, 9, 2), np.uint8)])
+def test_one_image_that_is_none_is_wrong_use(run, bad):
+    for begin in (Scorer(run), lambda image: list(score(image, run))):
+        with pytest.raises(UsageError):
+            begin(bad)
+
+
+@pytest.mark.parametrize("nothing", [None, 7, 0.5, object()])
+def test_what_can_be_given_is_named(run, nothing):
+    with pytest.raises(UsageError, match=r"cannot be scored. Give a path.*iterable"):
+        list(score(nothing, run))
+
+
+def test_values_of_black_and_white(run, folder, expected):
+    pixels = [read_image(r.path) for r in expected[:3]]
+    for scale in (1, 1000):
+        floats = [p.astype(np.float32) / 255 * scale for p in pixels]
+        scorer = Scorer(run, value_range=(0, scale))
+        assert bits(scorer.score(floats)) == bits(expected[:3])
+        assert bits([scorer(floats[0])]) == bits(
+            score(floats[0], run, value_range=(0, scale))
+        )
+        assert bits(scorer.score(r.path for r in expected)) == bits(expected)
+    with pytest.raises(UsageError, match="value_range"):
+        score(floats, run, value_range=(1, 0))
+
+
+def test_tensors_and_arrays_of_names(run, expected):
+    paths = np.array([r.path for r in expected])
+    assert list(score(paths, run)) == expected
+    pixels = np.stack([read_image(r.path) for r in expected])
+    for images in (pixels, Tensor(pixels), list(map(Tensor, pixels))):
+        assert bits(score(images, run)) == bits(expected)
+    assert bits(score(Tensor(pixels[2]), run)) == bits(expected[2:3])
+
+
+def test_open_files(run, expected):
+    path = expected[2].path
+    with open(path, "rb") as file:
+        assert list(score(file, run)) == expected[2:3]
+    with open(path, "rb") as file, open(path, encoding="latin-1") as text:
+        unnamed = io.BytesIO(Path(path).read_bytes())
+        with open(path, "rb") as closed:
+            pass
+        results = list(score([file, unnamed, text, closed], run))
+    assert [r.error for r in results] == [None, None, "not_an_image", "unreadable"]
+    assert [r.path for r in results] == [path, "<bytes>", path, path]
+    assert bits(results[:2]) == bits(expected[2:3]) * 2
+    assert "binary" in results[2].message
+
+
+@pytest.mark.parametrize("where", ["read_image", "fit_by", "predict"])
+@pytest.mark.parametrize("batch", [1, 3])
+def test_too_little_memory_is_a_row(monkeypatch, run, folder, where, batch):
+    engine = BatchEngine()
+    engine.batch = batch
+    monkeypatch.setattr(scoring, "make_engine", lambda entry, name: engine)
+    real = getattr(engine if where == "predict" else scoring, where)
+    turns = itertools.count()
+
+    def fail_at_first(*arguments, **options):
+        if next(turns) == 0:
+            raise MemoryError
+        return real(*arguments, **options)
+
+    owner = engine if where == "predict" else scoring
+    monkeypatch.setattr(owner, where, fail_at_first)
+    results = list(score(folder, run, threads=1))
+    lost = batch if where == "predict" else 1
+    assert [r.error for r in results] == ["out_of_memory"] * lost + [None] * (12 - lost)
+
+
+def test_a_failure_to_resize_is_a_row(monkeypatch, run, folder):
+    import cv2
+
+    def fail(image, *arguments, **options):
+        raise cv2.error("(-215) no reason")
+
+    monkeypatch.setattr(cv2, "resize", fail)
+    results = list(score(folder, run))
+    assert {r.error for r in results} == {"corrupt"}
+    assert "no reason" in results[0].message
+
+
+def test_a_missing_library_ends_the_run(monkeypatch, run, folder):
+    def fail(rule, image):
+        raise MissingLibraryError("OpenCV does not load")
+
+    monkeypatch.setattr(scoring, "fit_by", fail)
+    with pytest.raises(MissingLibraryError):
+        list(score(folder, run))
+    assert not workers()
 
 
 def test_limits(run, folder):
@@ -265,6 +404,37 @@ def test_an_error_of_the_caller_ends_the_threads(run, folder):
 
     with pytest.raises(KeyError, match="mine"):
         list(score(images(), run))
+    assert not workers()
+
+
+def test_a_score_waits_for_no_further_name(run, folder, expected):
+    names = queue.Queue()
+    results = Scorer(run).score(iter(names.get, None), live=True)
+    for wanted in expected:  # each is here before the next one is named
+        names.put(wanted.path)
+        assert next(results) == wanted
+    names.put("missing.jpg")
+    assert next(results).error == "not_found"
+    names.put(None)
+    assert list(results) == []
+    assert not workers()
+
+
+def test_a_live_run_hands_on_errors_and_ends(run, folder):
+    def images():
+        yield folder / "0000.jpg"
+        raise KeyError("mine")
+
+    results = Scorer(run).score(images(), live=True)
+    assert next(results).value
+    with pytest.raises(KeyError, match="mine"):
+        next(results)
+    endless = Scorer(run, threads=2).score(itertools.repeat(folder), live=True)
+    for _ in range(30):
+        next(endless)
+    endless.close()
+    for thread in workers():
+        thread.join(9)
     assert not workers()
 
 
