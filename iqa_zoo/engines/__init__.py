@@ -3,21 +3,24 @@
 An engine has `batch`, the number of images that it likes to get at once, and
 `predict(images, threads=1)`: uint8 images (height, width, 3), all of the network's
 input size, in; its output as float32 (n, bins), one row an image, back. `predict` may
-be called from several threads.
+be called from several threads. It raises MemoryError where there is too little.
 """
 
+import contextlib
+import glob
+import logging
 import os
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 
 from iqa_zoo import registry, store
 from iqa_zoo.engines.litert import LiteRT
-from iqa_zoo.engines.quiet import quiet_native
 from iqa_zoo.errors import UnknownNameError, WeightsError
 from iqa_zoo.files import sha256
+
+logger = logging.getLogger("iqa_zoo")
 
 ENGINES = ("auto", "litert", "tensorflow")
 #: Goes up when `convert` or a builder makes another file of the same network.
@@ -40,7 +43,10 @@ def make_engine(entry: registry.Entry, engine: str = "auto") -> Engine:
         entry: the model, as `registry.resolve` gives it.
         engine: "litert": the weight set's LiteRT file, or, where it has none, one that
             TensorFlow makes once and the store keeps; "tensorflow"; "auto":
-            "tensorflow" where TensorFlow can use a GPU, else "litert".
+            "tensorflow" where TensorFlow can use a GPU, else "litert". TensorFlow is
+            only asked where CUDA_VISIBLE_DEVICES does not hide all GPUs and the system
+            has a device of NVIDIA (/dev/nvidia0 and so on), of AMD (/dev/kfd) or of
+            Windows below it (/dev/dxg).
 
     Raises:
         UnknownNameError: no such engine.
@@ -57,7 +63,8 @@ def make_engine(entry: registry.Entry, engine: str = "auto") -> Engine:
         _import_tensorflow()
         from iqa_zoo.engines.tensorflow import TensorFlow
 
-        network = registry.load_model(entry.name)
+        with _float32():
+            network = registry.load_model(entry.name)
         return TensorFlow(network, entry.input["size"])
     content = entry.litert_bytes()
     if content is None:
@@ -70,14 +77,16 @@ def _converted(entry: registry.Entry, weights: Mapping[str, Any]) -> bytes:
     # The store's answer must be that of the file as it is now.
     store.read_checked(entry.folder / weights["file"], weights)
     height, width = entry.input["size"]
-    kind = entry.output["kind"]
+    kind, scale = entry.output["kind"], tuple(entry.output["scale"])
 
     def make() -> bytes:
+        logger.info("Converting %s for LiteRT, once.", entry.name)
         _import_tensorflow()
         from iqa_zoo.engines.convert import to_litert
 
-        network = registry.load_model(entry.name)
-        return to_litert(network, (height, width), output=kind)
+        with _float32():
+            network = registry.load_model(entry.name)
+        return to_litert(network, (height, width), output=kind, scale=scale)
 
     network = (
         CONVERSION,
@@ -92,16 +101,32 @@ def _converted(entry: registry.Entry, weights: Mapping[str, Any]) -> bytes:
 
 
 def _gpu_works() -> bool:
-    """Whether TensorFlow sees a GPU; it is only asked where the system has one."""
+    """Whether TensorFlow sees a GPU; `make_engine` says where it is asked."""
     if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
         return False
-    if not Path("/dev/nvidia0").exists():
+    devices = ("/dev/nvidia[0-9]*", "/dev/kfd", "/dev/dxg")
+    if not any(glob.glob(device) for device in devices):
         return False
     tf = _import_tensorflow()
     return bool(tf.config.list_physical_devices("GPU"))
 
 
 def _import_tensorflow() -> Any:
-    with quiet_native():  # it writes what it was compiled for
-        import tensorflow
+    # Else it writes what it was compiled for; read when it is first imported.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import tensorflow
+
     return tensorflow
+
+
+@contextlib.contextmanager
+def _float32() -> Iterator[None]:
+    """Networks that are built within are of 32 bits, whatever the user's own are."""
+    import keras
+
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(policy)

@@ -1,5 +1,6 @@
 """TensorFlow: batches of images, for GPUs and for networks without a LiteRT file."""
 
+import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,10 @@ import tensorflow as tf
 
 if TYPE_CHECKING:
     import keras
+
+
+# What it guards is a setting of the whole process.
+_ROUNDING = threading.Lock()
 
 
 class TensorFlow:
@@ -26,10 +31,15 @@ class TensorFlow:
 
     def predict(self, images: Sequence[np.ndarray], threads: int = 1) -> np.ndarray:
         """The output of each image; TensorFlow uses the threads that it wants."""
-        # GPUs would round what they multiply to 11 bits, which moves scores by 1e-3.
-        rounding = tf.config.experimental.tensor_float_32_execution_enabled()
-        tf.config.experimental.enable_tensor_float_32_execution(False)
-        try:
-            return np.asarray(self._run(np.stack(images)))
-        finally:
-            tf.config.experimental.enable_tensor_float_32_execution(rounding)
+        batch = np.stack(images)
+        settings = tf.config.experimental
+        with _ROUNDING:
+            # GPUs would round what they multiply to 11 bits, and scores move by 1e-3.
+            rounding = settings.tensor_float_32_execution_enabled()
+            settings.enable_tensor_float_32_execution(False)
+            try:
+                return np.asarray(self._run(batch))
+            except tf.errors.ResourceExhaustedError as error:
+                raise MemoryError(str(error)) from error
+            finally:
+                settings.enable_tensor_float_32_execution(rounding)

@@ -45,6 +45,17 @@ def test_says_nothing(capfd):
     assert capfd.readouterr() == ("", "")
 
 
+def test_means_are_compared_on_the_scale_of_the_card(monkeypatch):
+    # All shares are off by less than 1e-4, and the mean on a scale of 0 to 100 is not.
+    real = LiteRT.predict
+    off = np.array([5e-5] + [0] * 8 + [-5e-5])
+    monkeypatch.setattr(LiteRT, "predict", lambda *args: real(*args) + off)
+    with pytest.raises(WeightsError, match="does not answer as the network"):
+        to_litert(tiny.network(), tiny.SIZE, scale=(0, 100))
+    monkeypatch.setattr(LiteRT, "predict", lambda *args: real(*args) + off / 10)
+    assert to_litert(tiny.network(), tiny.SIZE)
+
+
 def test_a_network_with_nan_is_refused():
     import keras
 

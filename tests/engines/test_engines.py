@@ -1,5 +1,11 @@
 """Which engine a model gets, and that the engines agree."""
 
+import contextlib
+import fnmatch
+import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -102,9 +108,96 @@ def test_auto_takes_tensorflow_where_it_has_a_gpu(built, tmp_path, monkeypatch, 
 @pytest.mark.parametrize("devices", ["", "-1"])
 def test_a_hidden_gpu_is_no_gpu(monkeypatch, devices):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", devices)
-    monkeypatch.setattr(engines.Path, "exists", lambda path: True)
+    monkeypatch.setattr(engines.glob, "glob", lambda pattern: [pattern])
     monkeypatch.delattr(engines, "_import_tensorflow")
     assert not engines._gpu_works()
+
+
+@pytest.mark.parametrize("device", [None, "/dev/nvidia1", "/dev/dxg", "/dev/kfd"])
+def test_tensorflow_is_asked_where_the_system_has_a_gpu(monkeypatch, device):
+    asked = []
+
+    class TensorFlow:
+        class config:
+            @staticmethod
+            def list_physical_devices(kind):
+                return asked.append(kind) or [device]
+
+    def found(pattern):
+        return [device] if device and fnmatch.fnmatch(device, pattern) else []
+
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(engines.glob, "glob", found)
+    monkeypatch.setattr(engines, "_import_tensorflow", lambda: TensorFlow)
+    assert engines._gpu_works() is bool(device)
+    assert asked == ["GPU"] * bool(device)
+
+
+def test_a_conversion_is_told(built, tmp_path, caplog):
+    run = tiny.make_run(tmp_path / "run", arrays=ARRAYS)
+    with caplog.at_level(logging.INFO, "iqa_zoo"):
+        make_engine(registry.resolve(run))
+        make_engine(registry.resolve(run))
+    assert caplog.messages == [f"Converting {run} for LiteRT, once."]
+
+
+def test_networks_are_built_of_32_bits(built, tmp_path, monkeypatch):
+    import keras
+
+    policies = []
+    monkeypatch.setattr(
+        registry,
+        "load_model",
+        lambda name: (
+            policies.append(keras.config.dtype_policy().name) or tiny.network()
+        ),
+    )
+    entry = registry.resolve(tiny.make_run(tmp_path / "run", arrays=ARRAYS))
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        for engine in ("litert", "tensorflow"):
+            make_engine(entry, engine)
+            assert keras.config.dtype_policy().name == "mixed_float16"
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert policies == ["float32"] * 2
+
+
+def test_threads_leave_the_rounding_as_it_was(built, tmp_path, images):
+    import tensorflow as tf
+
+    enabled = tf.config.experimental.tensor_float_32_execution_enabled
+    entry = registry.resolve(tiny.make_run(tmp_path / "run", arrays=ARRAYS))
+    engine = make_engine(entry, "tensorflow")
+    inside = threading.Barrier(2)
+    seen = []
+
+    def run(batch):
+        with contextlib.suppress(threading.BrokenBarrierError):
+            inside.wait(0.2)  # two would meet here if they could
+        seen.append(enabled())
+        return np.zeros((len(batch), 10), np.float32)
+
+    engine._run = run
+    before = enabled()
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(engine.predict, [images[:1]] * 2))
+    assert (seen, enabled()) == ([False] * 2, before)
+    assert inside.broken
+
+
+def test_too_little_memory_of_a_gpu_is_a_memory_error(built, tmp_path, images):
+    import tensorflow as tf
+
+    entry = registry.resolve(tiny.make_run(tmp_path / "run", arrays=ARRAYS))
+    engine = make_engine(entry, "tensorflow")
+
+    def run(batch):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM")
+
+    engine._run = run
+    with pytest.raises(MemoryError, match="OOM"):
+        engine.predict(images[:1])
 
 
 def test_unknown_engine(tmp_path):
