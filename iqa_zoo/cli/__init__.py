@@ -5,6 +5,7 @@ the run. Results go to stdout, all else to stderr.
 """
 
 import importlib
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ import iqa_zoo
 from iqa_zoo.errors import (
     ImageError,
     IqaError,
+    MissingLibraryError,
     OpinionError,
     UnknownNameError,
     UsageError,
@@ -45,6 +47,10 @@ STATUS = (
     (IqaError, BROKEN),
     (OSError, BROKEN),
 )
+
+
+# Their messages may have several lines. In others a line break is part of a name.
+REPORTS = (OpinionError, MissingLibraryError)
 
 
 class _ReaderGone(Exception):
@@ -89,6 +95,7 @@ class _Program(click.Group):
         # TensorFlow reads it when it is imported, if ever.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         extra["standalone_mode"] = False
+        _show_log()
         try:
             sys.exit(super().main(args, "iqa-zoo", **extra) or 0)
         except click.ClickException as error:
@@ -100,7 +107,7 @@ class _Program(click.Group):
             _drop_output()
             sys.exit(READER_GONE)
         except tuple(kind for kind, _ in STATUS) as error:
-            say(f"error: {error}")
+            _say_error(error)
             if not isinstance(error, IqaError):
                 _drop_output()
             sys.exit(next(status for kind, status in STATUS if isinstance(error, kind)))
@@ -109,6 +116,27 @@ class _Program(click.Group):
 def say(text: str) -> None:
     """One line on stderr, with the program's name before it."""
     click.echo(f"iqa-zoo: {visible(text)}", err=True)
+
+
+def _say_error(error: BaseException) -> None:
+    text = str(error)
+    first, *more = text.split("\n") if isinstance(error, REPORTS) else [text]
+    say(f"error: {first}")
+    for line in more:
+        click.echo(f"  {visible(line)}", err=True)
+
+
+class _Say(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        say(record.getMessage())
+
+
+def _show_log() -> None:
+    """Say what the library logs, such as why the first score takes its time."""
+    logger = logging.getLogger("iqa_zoo")
+    if not any(isinstance(handler, _Say) for handler in logger.handlers):
+        logger.addHandler(_Say())
+        logger.setLevel(logging.INFO)
 
 
 def visible(text: str) -> str:

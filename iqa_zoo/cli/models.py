@@ -6,8 +6,11 @@ from typing import Any
 
 import click
 
-from iqa_zoo import registry
-from iqa_zoo.errors import UnknownNameError
+from iqa_zoo import cards, registry
+from iqa_zoo.cli.completion import model_names
+from iqa_zoo.errors import UnknownNameError, UsageError
+
+TASKS: Any = cards.SCHEMA["task"]
 
 
 class _ListByDefault(click.Group):
@@ -33,7 +36,7 @@ def command() -> None:
 
 @command.command("list")
 @click.argument("pattern", default="*")
-@click.option("--task", help="Only models of this task: quality or aesthetics.")
+@click.option("--task", type=click.Choice(TASKS), help="Only models of this task.")
 @click.option(
     "--format",
     "form",
@@ -53,9 +56,12 @@ def list_cards(pattern: str, task: str | None, form: str) -> None:
       iqa-zoo models list
       iqa-zoo models list 'nima-*' --format jsonl
     """
+    known = registry.list_models(task=task)
+    if not known:
+        raise UsageError(f"No model has the task {task} yet. Leave out --task.")
     names = registry.list_models(pattern, task=task)
     if not names:
-        raise UnknownNameError("model", pattern, registry.list_models(task=task))
+        raise UnknownNameError("model", pattern, known)
     rows = [_row(name, registry.model_card(name)) for name in names]
     if form == "jsonl":
         for row in rows:
@@ -89,7 +95,7 @@ def _row(name: str, card: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @command.command()
-@click.argument("name")
+@click.argument("name", shell_complete=model_names)
 @click.option(
     "--format",
     "form",

@@ -23,9 +23,10 @@ class EpochProgress(keras.callbacks.Callback):
             disable=not sys.stderr.isatty(),
             leave=False,
         )
-        self.steps = 0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        if steps := self.params.get("steps"):
+            self.bar.total = steps * self.params["epochs"]
         self.bar.set_description(f"epoch {epoch + 1}/{self.params['epochs']}")
 
     def on_train_batch_end(
@@ -35,8 +36,7 @@ class EpochProgress(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         logs = logs or {}
-        if epoch == 0:
-            self.bar.total = self.bar.n * self.params["epochs"]
+        self.bar.total = self.bar.n // (epoch + 1) * self.params["epochs"]
         line = f"epoch {epoch + 1}/{self.params['epochs']}  loss {logs['loss']:.4f}"
         if "validation_srocc" in logs:
             line += f"  validation SROCC {logs['validation_srocc']:.3f}"

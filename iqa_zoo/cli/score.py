@@ -13,19 +13,14 @@ from typing import Any
 import click
 
 from iqa_zoo.cli import INTERRUPTED, SOME_FAILED, say
+from iqa_zoo.cli.completion import model_names
 from iqa_zoo.cli.rows import HEADS, ROWS, RowWriter, open_rows, read_rows
-from iqa_zoo.errors import OutputError
+from iqa_zoo.errors import OutputError, UsageError
 from iqa_zoo.results import ImageScore
 
 SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 
 Write = Callable[[ImageScore], None]
-
-
-def _model_names(ctx: click.Context, _: click.Parameter, typed: str) -> list[str]:
-    from iqa_zoo.registry import list_models
-
-    return [name for name in list_models() if name.startswith(typed)]
 
 
 @click.command()
@@ -35,7 +30,7 @@ def _model_names(ctx: click.Context, _: click.Parameter, typed: str) -> list[str
     "--model",
     "models",
     multiple=True,
-    shell_complete=_model_names,
+    shell_complete=model_names,
     help="A model's name or a run's folder; give it again for more models. The default "
     "model where none is named.",
 )
@@ -143,7 +138,7 @@ def command(
         with (
             _rows_to(out, form, overwrite, selecting, scorer.models) as write,
             _progress(paths, is_done) as bar,
-            contextlib.closing(scorer.score(names)) as scores,
+            contextlib.closing(scorer.score(names, live="-" in paths)) as scores,
         ):
             for score in scores:
                 if (score.path, score.model) in done:
@@ -239,12 +234,20 @@ class _Names:
 
 def _listed(null: bool) -> Iterator[str]:
     """The names on stdin, as they come."""
-    stream = sys.stdin.buffer
-    if null:
-        lines: Any = stream.read().split(b"\0")
-    else:
-        lines = (line.rstrip(b"\r\n") for line in stream)
-    return (os.fsdecode(line) for line in lines if line)
+    if sys.stdin is None:
+        raise UsageError("There is no standard input to read names from.")
+    # A thread may wait here when the program ends, which must not hold a buffer's lock.
+    stream = getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
+    end, rest = (b"\0" if null else b"\n"), b""
+    while piece := stream.read(1 << 16):
+        *names, rest = (rest + piece).split(end)
+        yield from _decoded(names, null)
+    yield from _decoded([rest], null)
+
+
+def _decoded(names: Sequence[bytes], null: bool) -> Iterator[str]:
+    stripped = names if null else [name.rstrip(b"\r\n") for name in names]
+    return (os.fsdecode(name) for name in stripped if name)
 
 
 class _Tally:

@@ -51,6 +51,25 @@ def test_show_as_json_is_the_card():
     assert json.loads(result.stdout) == registry.model_card("nima-mobilenetv2")
 
 
+def test_tasks_are_those_of_the_cards(monkeypatch):
+    result = iqa_zoo("models", "--task", "foo")
+    assert result.exit_code == 2 and "'quality', 'aesthetics'" in result.stderr
+    monkeypatch.setattr(registry, "list_models", lambda *_, **__: [])
+    result = iqa_zoo("models", "--task", "aesthetics")
+    assert result.exit_code == 2
+    assert "No model has the task aesthetics" in result.stderr
+
+
+def test_names_are_completed():
+    env = {
+        "_IQA_ZOO_COMPLETE": "bash_complete",
+        "COMP_WORDS": "iqa-zoo models show nima-mob",
+        "COMP_CWORD": "3",
+    }
+    result = CliRunner().invoke(main, [], env=env)
+    assert "plain,nima-mobilenetv2" in result.stdout.splitlines()
+
+
 @pytest.mark.parametrize(
     "command", [("models", "nima-mobilnet"), ("models", "show", "nima-mobilnet")]
 )

@@ -3,9 +3,11 @@
 import csv
 import io
 import json
+import logging
 import os
 import pty
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,8 +15,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from iqa_zoo import scoring
 from iqa_zoo.cli import main, visible
 from iqa_zoo.cli.tables import Table
+from iqa_zoo.errors import OpinionError, WeightsError
 from iqa_zoo.results import FIELDS, ImageScore, from_row, to_row
 from iqa_zoo.scoring import score
 from tests.helpers import tiny
@@ -228,6 +232,27 @@ def test_names_on_stdin(run, folder, expected, options):
     assert result.exit_code == 1
 
 
+def test_a_row_waits_for_no_further_name(run, expected):
+    command = [sys.executable, "-m", "iqa_zoo", "score", "-", "-0", "-m", run]
+    with subprocess.Popen(
+        [*command, "--format", "jsonl"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        for one in expected[:3]:
+            child.stdin.write(one.path.encode() + b"\0")
+            child.stdin.flush()
+            assert rows(read_jsonl(child.stdout.readline().decode())) == rows([one])
+        child.send_signal(signal.SIGINT)  # while it waits for a name
+        assert child.wait(30) == 130
+
+
+def test_long_lists_on_stdin(run, tmp_path):
+    names = [f"{number:05}" + "x" * 90 for number in range(2000)]
+    result = iqa_zoo(
+        "score", "-", "-m", run, "--format", "jsonl", input="\r\n".join(names)
+    )
+    assert [r.path for r in read_jsonl(result.stdout)] == names
+
+
 def test_limits(run, folder):
     for option, code in (
         ("--max-pixels", "too_many_pixels"),
@@ -267,6 +292,36 @@ def test_wrong_use(arguments):
 def test_near_names_are_told():
     assert "Did you mean score?" in iqa_zoo("scroe").stderr
     assert "nima-mobilenetv2" in iqa_zoo("score", "p", "-m", "nima-mobilnet").stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OpinionError, "iqa-zoo: error: a\\x1b\n  line 2: b\n"),
+        (WeightsError, "iqa-zoo: error: a\\x1b\\nline 2: b\n"),
+    ],
+)
+def test_reports_have_lines_and_names_do_not(monkeypatch, error, said):
+    def fail(*_, **__):
+        raise error("a\x1b\nline 2: b")
+
+    monkeypatch.setattr(scoring, "Scorer", fail)
+    assert iqa_zoo("score", "p").stderr == said
+
+
+def test_what_the_library_logs_is_said(monkeypatch, run, folder):
+    real = scoring.Scorer
+
+    def log(*arguments, **options):
+        logging.getLogger("iqa_zoo.any").info("Converting a\nb, %s.", "once")
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(scoring, "Scorer", log)
+    for _ in range(2):
+        result = iqa_zoo("score", f"{folder}/0001.jpg", "-m", run)
+        assert result.stderr.startswith(
+            "iqa-zoo: Converting a\\nb, once.\niqa-zoo: 1 s"
+        )
 
 
 def test_visible():
