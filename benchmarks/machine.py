@@ -1,12 +1,12 @@
 """What the benchmarks say of the machine, and how they write their results."""
 
 import json
-import os
 import platform
 from pathlib import Path
 from typing import Any
 
 from iqa_zoo.files import write_bytes
+from iqa_zoo.scoring import cores
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -19,7 +19,7 @@ def machine() -> str:
         for line in cpuinfo.read_text().splitlines():
             if line.startswith("model name"):
                 name = line.partition(":")[2].strip()
-    return f"{name}, {len(os.sched_getaffinity(0))} cores"
+    return f"{name}, {cores()} cores"
 
 
 def record(file: str, results: dict[str, Any]) -> None:

@@ -10,7 +10,6 @@ images and of one that scores them all.
 """
 
 import argparse
-import os
 import statistics
 import subprocess
 import sys
@@ -22,7 +21,7 @@ import numpy as np
 from machine import record
 
 import iqa_zoo
-from iqa_zoo import registry
+from iqa_zoo import registry, scoring
 from iqa_zoo.images import fit_image, read_image
 
 MEMORY = """
@@ -45,7 +44,7 @@ def main() -> None:
     paths = sorted(str(p) for p in options.folder.iterdir())
     entry = registry.resolve(options.model)
     size = tuple(entry.input["size"])
-    cores = len(os.sched_getaffinity(0))
+    cores = scoring.cores()
 
     pixels = [_pixels(path, size) for path in paths[:200]]
     keras_predict = _keras(options.model, paths, size)
