@@ -69,12 +69,13 @@ def evaluate(
                 f"{os.fspath(model)} scored {len(kept)} of {len(rows)} images; 3 are "
                 f"needed.{first}"
             )
-        seen = registry.resolve(model).seen()
+        known = registry.resolve(model).seen()
+        seen = [fingerprint(labels.paths[row]) in known for row in rows[kept]]
         table.append(
             {
                 "model": scorer.models[index],
                 "failed": len(mine) - len(kept),
-                "seen": sum(fingerprint(labels.paths[row]) in seen for row in rows),
+                "seen": sum(seen),
                 **_figures(labels, rows[kept], [mine[i] for i in kept]),
             }
         )
