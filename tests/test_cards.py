@@ -25,6 +25,7 @@ WEIGHTS = {
     "trained_on": 0,
     "arguments": {"bins": 10},
     "litert": {**FILE, "file": "a.tflite"},
+    "seen": {**FILE, "file": "a.seen.txt"},
     "results": {},
     "quantiles": {},
     "notes": ["a note"],
@@ -35,10 +36,10 @@ def full_card() -> dict:
     """A card that has every key of the schema."""
     card = copy.deepcopy(dict(cards.all_cards()["nima-mobilenetv2"]))
     stage = {
+        "loss": {"emd": 1.0, "plcc": 0.5, "huber": 1, "mse": 0.0},
         "weight_decay": 0.1,
         "warmup": 0.1,
         "average": 0.9,
-        "dropout": 0.5,
         "crop": 0.9,
         "mirror": True,
         "ridge": 1.0,
@@ -118,8 +119,10 @@ def test_missing_and_mistyped_keys(path, kind, needed):
             continue
         if isinstance(allowed, tuple) and type(wrong) in allowed:
             continue  # a dict or a text of any content
-        if isinstance(kind, list) and wrong in ([], ["odd"]):
-            continue  # tested below
+        if kind == [str] and wrong == ["odd"]:
+            continue
+        if path[-1] == "loss" and wrong == {}:
+            continue  # every one of its keys may be left out
         card = full_card()
         at(card, path[:-1])[path[-1]] = wrong
         refused(card, dotted(path))
@@ -137,8 +140,18 @@ def test_unknown_keys(path):
 )
 def test_elements_of_lists(path):
     card = full_card()
-    at(card, path).append(b"bytes")
+    at(card, path)[-1] = b"bytes"
     refused(card, f"{dotted(path)}.{len(at(card, path)) - 1}")
+    at(card, path).clear()
+    refused(card, dotted(path), "elements, not 0")
+
+
+@pytest.mark.parametrize("path", [("input", "size"), ("output", "scale")], ids=dotted)
+def test_pairs(path):
+    for values in ([1], [1, 2, 3]):
+        card = full_card()
+        at(card, path)[:] = values
+        refused(card, dotted(path), "must have 2 elements")
 
 
 def test_default_weights_must_exist():
@@ -148,11 +161,11 @@ def test_default_weights_must_exist():
 @pytest.mark.parametrize(
     "file", ["../a.safetensors", "/etc/passwd", "sub/a.safetensors", "..", ".", ""]
 )
-@pytest.mark.parametrize("table", ["weights", "litert"])
+@pytest.mark.parametrize("table", ["weights", "litert", "seen"])
 def test_a_file_lies_beside_its_card(table, file):
     card = full_card()
     weights = card["weights"]["a"]
-    (weights if table == "weights" else weights["litert"])["file"] = file
+    (weights if table == "weights" else weights[table])["file"] = file
     refused(card, "weights.a", repr(file))
 
 
@@ -179,6 +192,10 @@ def test_a_card_reads_back_as_it_was_written(tmp_path):
     assert cards.read_card(str(path)) == full_card()
 
 
+def test_the_terms_of_the_loss_are_those_that_there_are():
+    assert cards.STAGE["loss"].keys() == TERMS.keys()
+
+
 # --- the packaged ones ----------------------------------------------------------------
 
 NAMES = list(cards.all_cards())
@@ -186,7 +203,7 @@ FILES = [
     (f"{name}.{tag}", file)
     for name, card in cards.all_cards().items()
     for tag, weights in card.get("weights", {}).items()
-    for file in (weights, weights.get("litert"))
+    for file in (weights, weights.get("litert"), weights.get("seen"))
     if file
 ]
 
@@ -248,5 +265,5 @@ def test_packaged_file(name, file):
 @pytest.mark.weights
 def test_no_file_without_a_card():
     there = {path.name for path in store.own_folder().iterdir() if path.is_file()}
-    there = {name for name in there if name.endswith((".safetensors", ".tflite"))}
-    assert there == {file["file"] for _, file in FILES}
+    code = {name for name in there if name.endswith(".py")}
+    assert there - code == {file["file"] for _, file in FILES}

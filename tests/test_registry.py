@@ -229,6 +229,27 @@ def test_hostile_builders(tmp_path, arrays, builder):
         registry.load_model(run)
 
 
+def test_unknown_arguments(tmp_path, arrays):
+    with pytest.raises(UnknownNameError, match="Did you mean bins"):
+        registry.load_model(NAME, None, bin=5)
+    run = make_run(tmp_path / "run", arrays, arguments={"dropuot": 0.5})
+    with pytest.raises(UnknownNameError, match="Did you mean dropout"):
+        registry.load_model(run)
+
+
+def test_seen(tmp_path, arrays, run):
+    assert registry.resolve(run).seen() == frozenset()
+    assert registry.resolve(NAME, None).seen() == frozenset()
+    text = b"0123456789abcdef\nfedcba9876543210\n"
+    table = {"file": "seen.txt", "bytes": len(text), "sha256": sha256(text)}
+    other = make_run(tmp_path / "other", arrays, seen=table)
+    (other / "seen.txt").write_bytes(text)
+    assert registry.resolve(other).seen() == {"0123456789abcdef", "fedcba9876543210"}
+    (other / "seen.txt").write_bytes(text[:-17] + b"\n" * 17)
+    with pytest.raises(WeightsError, match=r"seen\.txt has sha256"):
+        registry.resolve(other).seen()
+
+
 @pytest.mark.parametrize("file", ["../w.safetensors", "/etc/passwd", ".."])
 def test_hostile_file_names(tmp_path, arrays, file):
     run = make_run(tmp_path / "run", arrays, file=file)

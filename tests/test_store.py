@@ -7,7 +7,7 @@ import pytest
 from safetensors.numpy import save
 
 from iqa_zoo import cards, store
-from iqa_zoo.errors import UnknownNameError, UsageError, WeightsError
+from iqa_zoo.errors import OutputError, UnknownNameError, UsageError, WeightsError
 from iqa_zoo.files import sha256
 
 ARRAYS = {
@@ -50,17 +50,30 @@ def small_backbone(monkeypatch, tmp_path):
 
 
 def test_home(monkeypatch, tmp_path):
-    monkeypatch.setenv(store.HOME_VARIABLE, "~/there")
+    monkeypatch.setenv(store.HOME_VARIABLE, str(tmp_path / "there"))
     monkeypatch.setenv("HOME", str(tmp_path))
     assert store.home() == tmp_path / "there"
     monkeypatch.delenv(store.HOME_VARIABLE)
-    monkeypatch.setattr("sys.platform", "linux")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
     assert store.home() == tmp_path / "xdg" / "iqa_zoo"
     monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr("sys.platform", "linux")
     assert store.home() == tmp_path / ".cache" / "iqa_zoo"
     monkeypatch.setattr("sys.platform", "darwin")
     assert store.home() == tmp_path / "Library" / "Caches" / "iqa_zoo"
+
+
+def test_no_home(monkeypatch):
+    monkeypatch.delenv(store.HOME_VARIABLE)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+
+    def homeless(path):
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr("pathlib.Path.expanduser", homeless)
+    with pytest.raises(OutputError, match=store.HOME_VARIABLE):
+        store.home()
+    assert store.cached("a.bin", lambda: b"content") == b"content"
 
 
 # --- files checked against their cards ------------------------------------------------

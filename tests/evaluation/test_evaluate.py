@@ -1,6 +1,8 @@
 """Figures of models against opinions, with engines that answer by rule."""
 
 import csv
+import importlib
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,8 +11,8 @@ import iqa_zoo
 from iqa_zoo import correlation
 from iqa_zoo.data.manifest import read_labels
 from iqa_zoo.errors import OpinionError, UnknownNameError, UsageError
-from iqa_zoo.evaluation import evaluate as module
 from iqa_zoo.evaluation.figures import constant_figures, figures
+from iqa_zoo.files import fingerprint
 from iqa_zoo.results import ImageScore
 from tests.helpers.small import make_opinions
 
@@ -24,6 +26,8 @@ def opinions(tmp_path_factory):
 def labels(opinions):
     return read_labels(*opinions)
 
+
+module = importlib.import_module("iqa_zoo.evaluation.evaluate")
 
 # From the row's number to its score.
 RULES = {
@@ -67,8 +71,13 @@ class Judge:
 
 @pytest.fixture
 def judge(monkeypatch):
+    """Takes the place of real models, which have seen the images of `seen`."""
+    seen = set()
     monkeypatch.setattr(module, "Scorer", Judge)
-    return Judge
+    monkeypatch.setattr(
+        module.registry, "resolve", lambda _: SimpleNamespace(seen=lambda: seen)
+    )
+    return seen
 
 
 def test_rows_and_figures(judge, opinions, labels):
@@ -141,7 +150,21 @@ def test_too_few_scores(judge, labels):
         iqa_zoo.evaluate("blind", labels)
 
 
-def test_images_must_be_named(judge, opinions):
+def test_images_that_the_model_has_seen(judge, labels):
+    judge.update(fingerprint(path) for path in labels.paths[:6])
+    rows = iqa_zoo.evaluate(["good", "flaky"], labels)
+    assert [row["seen"] for row in rows] == [6, 3, 0]
+
+
+def test_an_image_that_has_gone_since(judge, tmp_path):
+    labels = read_labels(*make_opinions(tmp_path))
+    labels.paths[1].unlink()
+    assert iqa_zoo.evaluate("flaky", labels)[0]["failed"] == 10
+
+
+def test_images_must_be_named(judge, opinions, labels):
+    with pytest.raises(UsageError, match="cannot change labels"):
+        iqa_zoo.evaluate("good", labels, mos="mos")
     with pytest.raises(UsageError, match="folder of the images"):
         iqa_zoo.evaluate("good", opinions[0])
 

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from iqa_zoo import correlation, opinions
+from iqa_zoo.errors import UnknownNameError
 from iqa_zoo.models import losses
 
 RANDOM = np.random.default_rng(3)
@@ -89,6 +90,11 @@ def test_score_terms():
     # Far apart it is linear, in units of the scale whatever the scale is.
     far = losses.OpinionLoss({"huber": 1.0}, scale=(0, 100))
     assert of(far, ONE[:1], ONE[2:3]) == pytest.approx(4.5)
+
+
+def test_unknown_terms():
+    with pytest.raises(UnknownNameError, match="Did you mean plcc"):
+        losses.OpinionLoss({"pllc": 1.0})
 
 
 def test_terms_add_up():

@@ -182,3 +182,20 @@ def test_ridge_sets_the_head_by_least_squares(network):
     stages._set_head(network, STAGE | {"ridge": 1e9}, INPUTS[:, :1], shares, rows)
     flat = stages.predict(above(network, "low_out"), INPUTS, rows)
     assert np.ptp(flat, axis=0).max() < 1e-3
+
+
+def test_ridge_gives_the_same_head_in_16_bits():
+    def head(precision):
+        keras.utils.set_random_seed(1)
+        keras.config.set_dtype_policy(precision)
+        try:
+            with packaged() as name:
+                network = registry.load_model(name, None)
+        finally:
+            keras.config.set_dtype_policy("float32")
+        stage = STAGE | {"ridge": 1.0}
+        stages._set_head(network, stage, INPUTS, TARGETS, np.arange(12))
+        return network.get_layer("head").get_weights()
+
+    for full, half in zip(head("float32"), head("mixed_float16"), strict=True):
+        np.testing.assert_allclose(half, full, atol=0.05 * np.abs(full).max())

@@ -18,6 +18,7 @@ from iqa_zoo.errors import (
     UsageError,
     WeightsError,
 )
+from iqa_zoo.files import fingerprint
 from iqa_zoo.training import trunk
 from tests.helpers.small import NAME, card, make_opinions, packaged
 
@@ -63,7 +64,7 @@ def table(path):
 def test_files(run):
     assert {path.name for path in run.iterdir()} == {
         *("weights.safetensors", "card.toml"),
-        *("split.csv", "history.csv", "metrics.json"),
+        *("split.csv", "history.csv", "metrics.json", "seen.txt"),
     }
 
 
@@ -235,6 +236,18 @@ def test_dmos(opinions, cache, tmp_path):
     assert metrics(run)["direction"] == "lower_is_better"
 
 
+def test_seen_images(run, opinions, cache, tmp_path):
+    """What a run was trained on is known, also that of the run it started from."""
+    parts = {row["image"]: row["part"] for row in table(run / "split.csv")}
+    seen = registry.resolve(run).seen()
+    for name, part in parts.items():
+        assert (fingerprint(opinions[1] / name) in seen) == (part == "train")
+    every = train(opinions, tmp_path / "every", start=run, split=None, cache=cache)
+    assert len(registry.resolve(every).seen()) == 20
+    with pytest.raises(UsageError, match="4 of the 4 test images"):
+        train(opinions, tmp_path / "a", start=every, train_on_validation=True)
+
+
 # --- starts ---------------------------------------------------------------------------
 
 
@@ -244,9 +257,9 @@ def test_best_start_is_the_default_weights(run):
     made = cards.read_card(run / "card.toml")
     with pytest.MonkeyPatch.context() as patch, packaged(**made):
         patch.setattr("iqa_zoo.store.own_folder", lambda: run)
-        network, started = _start(NAME, "best")
+        network, source = _start(NAME, "best")
         arrays = registry.resolve(NAME).arrays()
-    assert started == f"{NAME}.run"
+    assert source.name == f"{NAME}.run"
     for path, variable in registry.variables(network).items():
         np.testing.assert_array_equal(variable, arrays[path])
 
@@ -256,11 +269,9 @@ def test_best_start_without_weights_is_imagenet(monkeypatch):
 
     asked = []
     monkeypatch.setattr(registry, "fill_backbone", lambda *a: asked.append(a))
-    assert _start(NAME, "best")[1] == "imagenet"
-    assert _start(NAME, "imagenet")[1] == "imagenet"
-    assert len(asked) == 2
-    assert _start(NAME, "random")[1] == "random"
-    assert len(asked) == 2
+    for start, fills in (("best", 1), ("imagenet", 2), ("random", 2)):
+        assert _start(NAME, start)[1] is None
+        assert len(asked) == fills
 
 
 def test_start_from_another_model(run):
@@ -281,11 +292,16 @@ def test_start_from_another_model(run):
         ({"start": "best"}, UsageError, "backbone"),
         ({"precision": "float61"}, UnknownNameError, "float32"),
         ({"mos": "moss"}, UnknownNameError, "mos"),
-        ({"split": -1}, UsageError, "negative"),
+        ({"split": -1}, UsageError, "start from 0"),
+        ({"seed": -1}, UsageError, "start from 0"),
+        ({"epochs": 0}, UsageError, "from 1"),
+        ({"start": "{run}", "split": 1}, UsageError, "would prove nothing"),
     ],
-    ids=["model", "start", "best", "precision", "column", "split"],
+    ids=lambda x: "-".join(x) if isinstance(x, dict) else "",
 )
-def test_wrong_arguments(opinions, tmp_path, wrong, error, words):
+def test_wrong_arguments(run, opinions, tmp_path, wrong, error, words):
+    if wrong.get("start") == "{run}":
+        wrong = wrong | {"start": run}
     with pytest.raises(error, match=words):
         train(opinions, tmp_path / "run", **wrong)
     # Nothing is in the way of the next try.
