@@ -55,7 +55,9 @@ def main() -> None:
     height, width = run.input["size"]
     files = {
         f"{options.name}.safetensors": save(arrays),
-        f"{options.name}.tflite": to_litert(network, (height, width)),
+        f"{options.name}.tflite": to_litert(
+            network, (height, width), scale=tuple(run.output["scale"])
+        ),
         f"{options.name}.seen.txt": (
             run.folder / run.weights["seen"]["file"]
         ).read_bytes(),

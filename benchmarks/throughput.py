@@ -22,7 +22,7 @@ from machine import record
 
 import iqa_zoo
 from iqa_zoo import registry, scoring
-from iqa_zoo.images import fit_image, read_image
+from iqa_zoo.images import fit_by, read_image
 
 MEMORY = """
 import resource, sys
@@ -46,14 +46,14 @@ def main() -> None:
     size = tuple(entry.input["size"])
     cores = scoring.cores()
 
-    pixels = [_pixels(path, size) for path in paths[:200]]
+    pixels = [_fitted(path, entry)[None].astype(np.float32) for path in paths[:200]]
     keras_predict = _keras(options.model, paths, size)
     measures = {
         "iqa_zoo.score": lambda: _score(paths, options.model),
         "keras predict": keras_predict,
         "one interpreter, all threads": lambda: _interpreters(entry, pixels, 1, cores),
         "an interpreter a core": lambda: _interpreters(entry, pixels, cores, 1),
-        "decode": lambda: _decode(paths, size),
+        "decode": lambda: _decode(paths, entry),
     }
     rates: dict[str, list[float]] = {name: [] for name in measures}
     for _ in range(options.rounds):
@@ -128,14 +128,14 @@ def _interpreters(entry, pixels: list[np.ndarray], count: int, threads: int) -> 
     return len(pixels)
 
 
-def _decode(paths: list[str], size: tuple[int, int]) -> int:
+def _decode(paths: list[str], entry) -> int:
     for path in paths[:200]:
-        fit_image(read_image(path), size)
+        _fitted(path, entry)
     return min(200, len(paths))
 
 
-def _pixels(path: str, size: tuple[int, int]) -> np.ndarray:
-    return fit_image(read_image(path), size)[None].astype(np.float32)
+def _fitted(path: str, entry) -> np.ndarray:
+    return fit_by(entry.input, read_image(path))
 
 
 def _memory(folder: Path, count: int, model: str) -> float:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from iqa_zoo.cli import SOME_FAILED, say
+from iqa_zoo.cli.completion import model_names
 from iqa_zoo.cli.opinions import opinion_options, read
 
 # Heading, key of the row, format.
@@ -24,7 +25,9 @@ COLUMNS = (
 
 
 @click.command()
-@click.argument("models", nargs=-1, required=True, metavar="MODEL...")
+@click.argument(
+    "models", nargs=-1, required=True, metavar="MODEL...", shell_complete=model_names
+)
 @opinion_options
 @click.option(
     "--split",
@@ -72,6 +75,9 @@ def command(
       iqa-zoo evaluate runs/first --labels mos.csv --images photos \\
           --split runs/first/split.csv
     """
+    from iqa_zoo.engines.quiet import stay_quiet
+
+    stay_quiet()  # TensorFlow says what it was compiled for
     labels = read(**columns)
 
     from iqa_zoo.evaluation.evaluate import evaluate

@@ -6,12 +6,18 @@ from typing import Any
 
 import click
 
+from iqa_zoo.cli.completion import model_names
 from iqa_zoo.cli.opinions import opinion_options, read
 
 
 @click.command()
 @opinion_options
-@click.option("-m", "--model", help="The model to train; the default one if not given.")
+@click.option(
+    "-m",
+    "--model",
+    shell_complete=model_names,
+    help="The model to train; the default one if not given.",
+)
 @click.option(
     "-o", "--out", required=True, type=click.Path(), help="New folder for the run."
 )
@@ -77,6 +83,9 @@ def command(
     """
     if everything and split is not None:
         raise click.UsageError("--all keeps no test images, so --split says nothing.")
+    from iqa_zoo.engines.quiet import stay_quiet
+
+    stay_quiet()  # TensorFlow says what it was compiled for
     labels = read(**columns)
 
     from iqa_zoo.cli.progress import EpochProgress

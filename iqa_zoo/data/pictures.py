@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from iqa_zoo.images import fit_image, read_image
+from iqa_zoo.images import fit_by, read_image
 
 
 def pictures(paths: Sequence[Path], rule: Mapping[str, Any]) -> tf.data.Dataset:
@@ -22,20 +22,13 @@ def pictures(paths: Sequence[Path], rule: Mapping[str, Any]) -> tf.data.Dataset:
     Raises:
         ImageError: on iteration, as tf.errors.InvalidArgumentError with its message.
     """
-    height, width = rule["size"]
 
     def load(path: bytes) -> np.ndarray:
-        return fit_image(
-            read_image(path.decode("utf-8", "surrogateescape")),
-            (height, width),
-            fit=rule["fit"],
-            shrink=rule["shrink"],
-            enlarge=rule["enlarge"],
-        )
+        return fit_by(rule, read_image(path.decode("utf-8", "surrogateescape")))
 
     def picture(path: tf.Tensor) -> tf.Tensor:
         image = tf.numpy_function(load, [path], tf.uint8, stateful=False)
-        return tf.ensure_shape(image, (height, width, 3))
+        return tf.ensure_shape(image, (*rule["size"], 3))
 
     names = [str(path).encode("utf-8", "surrogateescape") for path in paths]
     return tf.data.Dataset.from_tensor_slices(names).map(
