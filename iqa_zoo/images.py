@@ -117,9 +117,6 @@ _BEGINNINGS = {
     "Olympus raw": rb"IIR[OS]",
     "Panasonic raw": rb"IIU\0",
 }
-_BEGINNINGS_RE = {
-    name: re.compile(pattern, re.DOTALL) for name, pattern in _BEGINNINGS.items()
-}
 # Files of fewer bytes than the longest beginning, which could still be one of these.
 _STARTS = (
     b"\xff\xd8\xff",
@@ -330,8 +327,9 @@ def _decode(data: bytes, name: str, limits: Limits) -> Pixels:
 def _format_of(data: bytes, name: str) -> str:
     if not data:
         raise _error("empty", name, "the file has no bytes. Fetch it again.")
-    for kind, pattern in _BEGINNINGS_RE.items():
-        if pattern.match(data):
+    for kind, pattern in _BEGINNINGS.items():
+        # Compiled here and not at import, which few images need all of.
+        if re.match(pattern, data, re.DOTALL):
             if kind in _DECODERS:
                 return kind
             raise _error(

@@ -23,6 +23,14 @@ STAGE = {
 }
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _eager():
+    """Steps this small take less time than compiling them."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
 @pytest.fixture
 def network():
     with packaged() as name:

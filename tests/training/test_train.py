@@ -182,19 +182,6 @@ def train(opinions, out, **arguments):
     )
 
 
-def test_train_on_all(opinions, cache, tmp_path):
-    run = train(opinions, tmp_path / "run", split=None, cache=cache)
-    assert {row["part"] for row in table(run / "split.csv")} == {"train"}
-    assert "test" not in metrics(run)
-    assert registry.model_card(run)["weights"]["run"]["trained_on"] == 20
-
-
-def test_train_on_validation(opinions, cache, tmp_path):
-    run = train(opinions, tmp_path / "run", train_on_validation=True, cache=cache)
-    parts = [row["part"] for row in table(run / "split.csv")]
-    assert (parts.count("train"), parts.count("test")) == (16, 4)
-
-
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision(opinions, tmp_path, precision):
     import keras
@@ -227,8 +214,16 @@ def test_several_stages_and_whole_pictures(opinions, tmp_path, caplog):
     assert not (run / "cache").exists()
 
 
-def test_dmos(opinions, cache, tmp_path):
-    run = train(opinions, tmp_path / "run", direction="lower_is_better", cache=cache)
+def test_dmos_and_training_on_validation(opinions, cache, tmp_path):
+    run = train(
+        opinions,
+        tmp_path / "run",
+        direction="lower_is_better",
+        train_on_validation=True,
+        cache=cache,
+    )
+    parts = [row["part"] for row in table(run / "split.csv")]
+    assert (parts.count("train"), parts.count("test")) == (16, 4)
     # The dark pictures are the good ones now.
     scores = iqa_zoo.score(sorted(opinions[1].iterdir()), run, engine="tensorflow")
     values = [result.value for result in scores]
@@ -236,7 +231,7 @@ def test_dmos(opinions, cache, tmp_path):
     assert metrics(run)["direction"] == "lower_is_better"
 
 
-def test_seen_images(run, opinions, cache, tmp_path):
+def test_seen_images_and_training_on_all(run, opinions, cache, tmp_path):
     """What a run was trained on is known, also that of the run it started from."""
     parts = {row["image"]: row["part"] for row in table(run / "split.csv")}
     seen = registry.resolve(run).seen()
@@ -244,6 +239,9 @@ def test_seen_images(run, opinions, cache, tmp_path):
         assert (fingerprint(opinions[1] / name) in seen) == (part == "train")
     every = train(opinions, tmp_path / "every", start=run, split=None, cache=cache)
     assert len(registry.resolve(every).seen()) == 20
+    assert {row["part"] for row in table(every / "split.csv")} == {"train"}
+    assert "test" not in metrics(every)
+    assert registry.model_card(every)["weights"]["run"]["trained_on"] == 20
     with pytest.raises(UsageError, match="4 of the 4 test images"):
         train(opinions, tmp_path / "a", start=every, train_on_validation=True)
 
