@@ -27,7 +27,7 @@ def list_sets() -> None:
     for name, folder, expected in _sets():
         path = folder / expected["file"]
         state = str(path) if path.exists() else "missing"
-        click.echo(f"{name:<32} {expected['bytes'] / 1e6:6.1f} MB  {state}")
+        click.echo(f"{name:<40} {expected['bytes'] / 1e6:6.1f} MB  {state}")
 
 
 @command.command()
@@ -60,10 +60,10 @@ def verify() -> None:
             continue
         try:
             store.read_checked(path, expected)
-            click.echo(f"{name:<32} ok")
+            click.echo(f"{name:<40} ok")
         except WeightsError as error:
             bad.append(name)
-            click.echo(f"{name:<32} {error}")
+            click.echo(f"{name:<40} {error}")
     if bad:
         raise WeightsError(f"{len(bad)} damaged: {', '.join(bad)}.")
 
