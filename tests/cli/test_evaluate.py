@@ -36,7 +36,7 @@ def test_table(run, opinions):
     assert " ".join(head.split()) == "model images SROCC PLCC KROCC RMSE EMD failed"
     assert first.split()[:2] == [str(run), "20"]
     assert constant.split()[:3] == ["constant", "20", "0.000"]
-    assert "20 images, scores 0 to 100 (inferred" in done.stderr
+    assert "20 images, scores 0 to 100 (--range" in done.stderr
 
 
 def test_csv_and_jsonl_say_the_same(run, opinions):

@@ -17,6 +17,7 @@ from iqa_zoo.engines.convert import to_litert
 from iqa_zoo.engines.litert import LiteRT
 from iqa_zoo.images import fit_image, read_image
 from iqa_zoo.models.losses import TERMS, score_mean
+from tests.helpers.small import eagerly, make_opinions
 
 MODELS = registry.list_models()
 WEIGHT_SETS = [
@@ -194,6 +195,19 @@ def test_reload_in_a_fresh_process(saved, images, tmp_path):
     assert done.returncode == 0, done.stderr
 
 
+def has_litert(name):
+    sets = cards.all_cards()[name].get("weights", {})
+    return any("litert" in weights for weights in sets.values())
+
+
+# Converting takes 20 s. Where a LiteRT file comes with the model, `test_weight_set`
+# shows on it that the two agree.
+@pytest.mark.export
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=pytest.mark.slow if has_litert(n) else ()) for n in MODELS],
+    indirect=True,
+)
 def test_litert_equals_keras(network, card, images, answers):
     kind, scale = card["output"]["kind"], card["output"]["scale"]
     content = to_litert(network, (SIDE, SIDE), output=kind, scale=scale)
@@ -233,9 +247,10 @@ def test_recipe_runs(name, card, tmp_path, opinions, monkeypatch):
     card["input"]["size"] = [SIDE, SIDE]
     known = {**cards.all_cards(), name: card}
     monkeypatch.setattr(cards, "all_cards", lambda: known)
-    run = iqa_zoo.train(
-        *opinions, model=name, out=tmp_path / "run", start="random", epochs=1
-    )
+    with eagerly():
+        run = iqa_zoo.train(
+            *opinions, model=name, out=tmp_path / "run", start="random", epochs=1
+        )
     made = iqa_zoo.model_card(run)
     assert made["weights"]["run"]["start"] == "random"
     arrays = registry.resolve(run).arrays()
@@ -244,8 +259,6 @@ def test_recipe_runs(name, card, tmp_path, opinions, monkeypatch):
 
 @pytest.fixture(scope="module")
 def opinions(tmp_path_factory):
-    from tests.helpers.small import make_opinions
-
     folder = tmp_path_factory.mktemp("opinions")
     return make_opinions(folder, 12, size=(100, 90))
 

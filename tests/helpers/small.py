@@ -79,6 +79,18 @@ def packaged(**changes) -> Iterator[str]:
         yield NAME
 
 
+@contextlib.contextmanager
+def eagerly() -> Iterator[None]:
+    """Without compiling, which takes longer than a few steps of a training do."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(False)
+
+
 def make_opinions(folder: Path, count: int = 20, size=(40, 48)) -> tuple[Path, Path]:
     """A table of opinions and its folder of pictures: the brighter, the better."""
     photos = folder / "photos"

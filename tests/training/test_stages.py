@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from iqa_zoo import registry
 from iqa_zoo.training import stages
-from tests.helpers.small import packaged
+from tests.helpers.small import eagerly, packaged
 
 RANDOM = np.random.default_rng(0)
 TARGETS = RANDOM.dirichlet(np.ones(10), 12).astype("float32")
@@ -25,10 +25,8 @@ STAGE = {
 
 @pytest.fixture(scope="module", autouse=True)
 def _eager():
-    """Steps this small take less time than compiling them."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+    with eagerly():
+        yield
 
 
 @pytest.fixture

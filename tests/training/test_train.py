@@ -20,7 +20,7 @@ from iqa_zoo.errors import (
 )
 from iqa_zoo.files import fingerprint
 from iqa_zoo.training import trunk
-from tests.helpers.small import NAME, card, make_opinions, packaged
+from tests.helpers.small import NAME, card, eagerly, make_opinions, packaged
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -32,6 +32,12 @@ def _packaged():
 @pytest.fixture(scope="module")
 def opinions(tmp_path_factory):
     return make_opinions(tmp_path_factory.mktemp("opinions"))
+
+
+@pytest.fixture
+def eager():
+    with eagerly():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -195,7 +201,7 @@ def test_mixed_precision(opinions, tmp_path, precision):
     assert 0 < metrics(run)["train"]["emd"] < 0.5
 
 
-def test_several_stages_and_whole_pictures(opinions, tmp_path, caplog):
+def test_several_stages_and_whole_pictures(eager, opinions, tmp_path, caplog):
     upper = card()["recipe"][0]
     whole = upper | {
         "name": "everything",
@@ -214,7 +220,7 @@ def test_several_stages_and_whole_pictures(opinions, tmp_path, caplog):
     assert not (run / "cache").exists()
 
 
-def test_dmos_and_training_on_validation(opinions, cache, tmp_path):
+def test_dmos_and_training_on_validation(eager, opinions, cache, tmp_path):
     run = train(
         opinions,
         tmp_path / "run",
@@ -231,7 +237,7 @@ def test_dmos_and_training_on_validation(opinions, cache, tmp_path):
     assert metrics(run)["direction"] == "lower_is_better"
 
 
-def test_seen_images_and_training_on_all(run, opinions, cache, tmp_path):
+def test_seen_images_and_training_on_all(eager, run, opinions, cache, tmp_path):
     """What a run was trained on is known, also that of the run it started from."""
     parts = {row["image"]: row["part"] for row in table(run / "split.csv")}
     seen = registry.resolve(run).seen()
