@@ -24,6 +24,7 @@ from iqa_zoo.data.splits import fixed_split
 from iqa_zoo.errors import OutputError, UnknownNameError, UsageError
 from iqa_zoo.evaluation.figures import constant_figures, figures
 from iqa_zoo.files import fingerprint, sha256, write_bytes
+from iqa_zoo.images import read_image
 from iqa_zoo.training.stages import predict, train_stage
 from iqa_zoo.training.trunk import above, below, cached_inputs
 
@@ -81,6 +82,7 @@ def train(
 
     Raises:
         OpinionError: rows of the table that cannot be used.
+        ImageError: an image that cannot be read.
         UsageError: `out` holds files already, an argument that cannot be meant, or
             weights to start from that were trained on images of the test part.
         WeightsError: the weights to start from are missing.
@@ -103,7 +105,7 @@ def train(
             source.name if source else "random" if start == "random" else "imagenet"
         )
         seen = source.seen() if source else frozenset()
-        fingerprints = [fingerprint(path) for path in labels.paths]
+        fingerprints = _fingerprints(labels.paths)
         _check_unseen(seen, fingerprints, parts, start)
         history: list[dict[str, Any]] = []
         for stage in entry.card["recipe"]:
@@ -205,6 +207,15 @@ def _start(
     network = registry.load_model(name, None)
     registry.fill(network, source.arrays(), source.name)
     return network, source
+
+
+def _fingerprints(paths: Sequence[Path]) -> list[str]:
+    try:
+        return [fingerprint(path) for path in paths]
+    except OSError:
+        for path in paths:
+            read_image(path)  # says which one and why
+        raise
 
 
 def _check_unseen(
