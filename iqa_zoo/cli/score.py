@@ -5,6 +5,7 @@ import heapq
 import os
 import shutil
 import sys
+import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +16,7 @@ import click
 from iqa_zoo.cli import INTERRUPTED, SOME_FAILED, say
 from iqa_zoo.cli.completion import model_names
 from iqa_zoo.cli.rows import HEADS, ROWS, RowWriter, open_rows, read_rows
-from iqa_zoo.errors import OutputError, UsageError
+from iqa_zoo.errors import MissingLibraryError, OutputError, UsageError
 from iqa_zoo.results import ImageScore
 
 SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
@@ -110,6 +111,8 @@ def command(
     from iqa_zoo.scoring import Scorer
 
     stay_quiet()  # what decoders and LiteRT have to say is in the rows
+    # OpenCV takes as long to load as a photo to score, so it loads beside the model.
+    threading.Thread(target=_load_opencv).start()
     given = {name.removeprefix("max_"): number for name, number in limits.items()}
     scorer = Scorer(
         models or None,
@@ -166,6 +169,13 @@ def command(
         _copy(extremes.best(scorer.models[0])[: copy_best[0]], copy_best[1])
     say(tally.summary(names.left_out))
     return SOME_FAILED if tally.failed or names.empty or not tally.rows else 0
+
+
+def _load_opencv() -> None:
+    from iqa_zoo.images import opencv
+
+    with contextlib.suppress(MissingLibraryError):  # said where it is needed
+        opencv()
 
 
 def _checked_format(
