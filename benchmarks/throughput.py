@@ -2,7 +2,9 @@
 
     python benchmarks/throughput.py ../shared/data/clive/images
 
-Rounds are interleaved, so that a machine that slows down slows down all. The limit is
+The photos are dealt out over the rounds, and in each round every method gets the same
+ones for about as long, so that a machine that slows down, or is fast in short bursts
+only, does so to all. The limit is
 the better of one interpreter with two threads and two with one thread each, fed with
 pixels that are ready, slowed only by decoding the same files on the same cores:
 1 / (t_infer + t_decode / cores). Peak memory is that of a process that scores 100
@@ -48,20 +50,21 @@ def main() -> None:
     size = tuple(entry.input["size"])
     cores = scoring.cores()
 
-    pixels = [_fitted(path, entry)[None].astype(np.float32) for path in paths[:200]]
-    keras_predict = _keras(options.model, paths, size)
+    predict = _keras(options.model, size)
     measures = {
-        "iqa_zoo.score": lambda: _score(paths, options.model),
-        "keras predict": keras_predict,
-        "one interpreter, all threads": lambda: _interpreters(entry, pixels, 1, cores),
-        "an interpreter a core": lambda: _interpreters(entry, pixels, cores, 1),
-        "decode": lambda: _decode(paths, entry),
+        "iqa_zoo.score": lambda dealt, _: _score(dealt, options.model),
+        "keras predict": lambda dealt, _: predict(dealt),
+        "one interpreter, all threads": lambda _, ready: _run(entry, ready, 1, cores),
+        "an interpreter a core": lambda _, ready: _run(entry, ready, cores, 1),
+        "decode": lambda dealt, _: len([_fitted(path, entry) for path in dealt]),
     }
     rates: dict[str, list[float]] = {name: [] for name in measures}
-    for _ in range(options.rounds):
+    for turn in range(options.rounds):
+        dealt = paths[turn :: options.rounds]
+        ready = [_fitted(path, entry)[None].astype(np.float32) for path in dealt]
         for name, measure in measures.items():
             start = time.perf_counter()
-            count = measure()
+            count = measure(dealt, ready)
             rates[name].append(count / (time.perf_counter() - start))
             print(f"{name}: {rates[name][-1]:.2f} images/s", file=sys.stderr)
     median = {name: statistics.median(each) for name, each in rates.items()}
@@ -92,7 +95,7 @@ def _score(paths: list[str], model: str) -> int:
     return sum(result.value is not None for result in iqa_zoo.score(paths, model))
 
 
-def _keras(model: str, paths: list[str], size: tuple[int, int]):
+def _keras(model: str, size: tuple[int, int]):
     """Plain Keras over the same files: decode and resize in tf.data, predict."""
     import tensorflow as tf
 
@@ -102,14 +105,17 @@ def _keras(model: str, paths: list[str], size: tuple[int, int]):
         image = tf.io.decode_jpeg(tf.io.read_file(path), channels=3)
         return tf.ensure_shape(tf.image.resize(image, size), (*size, 3))
 
-    data = tf.data.Dataset.from_tensor_slices(paths)
-    data = data.map(load, num_parallel_calls=tf.data.AUTOTUNE).batch(32)
-    data = data.prefetch(tf.data.AUTOTUNE)
-    network.predict(data.take(1), verbose=0)
-    return lambda: len(network.predict(data, verbose=0))
+    def predict(paths: list[str]) -> int:
+        data = tf.data.Dataset.from_tensor_slices(paths)
+        data = data.map(load, num_parallel_calls=tf.data.AUTOTUNE).batch(32)
+        data = data.prefetch(tf.data.AUTOTUNE)
+        return len(network.predict(data, verbose=0))
+
+    network.predict(np.zeros((32, *size, 3), np.float32), verbose=0)  # compiles it
+    return predict
 
 
-def _interpreters(entry, pixels: list[np.ndarray], count: int, threads: int) -> int:
+def _run(entry, pixels: list[np.ndarray], count: int, threads: int) -> int:
     """Bare interpreters on ready arrays, each fed by a thread of its own."""
     from ai_edge_litert.interpreter import Interpreter
 
@@ -128,12 +134,6 @@ def _interpreters(entry, pixels: list[np.ndarray], count: int, threads: int) -> 
     with ThreadPoolExecutor(count) as pool:
         list(pool.map(run, [pixels[i::count] for i in range(count)]))
     return len(pixels)
-
-
-def _decode(paths: list[str], entry) -> int:
-    for path in paths[:200]:
-        _fitted(path, entry)
-    return min(200, len(paths))
 
 
 def _fitted(path: str, entry) -> np.ndarray:
