@@ -88,7 +88,7 @@ def read(
     low, high = table.range
     click.echo(
         f"{labels}: {len(table.names)} images, scores {low:g} to {high:g}"
-        f"{' (inferred; --range states it)' if table.range_inferred else ''}, "
+        f"{' (--range states another range)' if table.range_inferred else ''}, "
         f"{'low' if dmos else 'high'} is good, "
         f"{'with' if table.std is not None else 'without'} standard deviations",
         err=True,
