@@ -41,7 +41,13 @@ class Entry:
     @property
     def input(self) -> Mapping[str, Any]:
         """How a photo becomes the input: size, fit, shrink, enlarge, least."""
-        return self.card["input"]
+        return (self.weights or {}).get("input", self.card["input"])
+
+    @property
+    def task(self) -> str:
+        """What is judged, "quality" or "aesthetics"."""
+        task: str = (self.weights or {}).get("task", self.card["task"])
+        return task
 
     @property
     def output(self) -> Mapping[str, Any]:

@@ -35,8 +35,26 @@ INPUT = {
     "shrink": str,
     "enlarge": str,
     "least": int,  # pixels a side, below which a photo is not judged
+    "network_least": _Optional(int),  # a side that the network can take; else `least`
 }
+TASK = ("quality", "aesthetics")
 FILE = {"file": str, "bytes": int, "sha256": str}
+#: A file that others publish, with what they say of it. One of the hashes must be
+#: there, unless `unhashed` says why there is none, and one of the two sizes.
+PUBLISHED_FILE = {
+    "file": str,  # its name in the store
+    "url": _Optional(str),  # https, and of a fixed version; without it users add a file
+    "bytes": _Optional(int),
+    "bytes_at_most": _Optional(int),  # where the exact size is not published
+    "sha256": _Optional(str),
+    "git_blob": _Optional(str),  # sha1 of "blob SIZE\0" and the content
+    "md5": _Optional(str),  # guards against damage, not against forgery
+    "unhashed": _Optional(str),
+    "converter": str,  # module:function, from the file's arrays to the network's
+    "licence": str,
+    "where": str,  # how the public gets the file
+    "notes": _Optional([str]),
+}
 #: One stage of a recipe; `training` says what each key does.
 STAGE = {
     "name": str,
@@ -73,10 +91,22 @@ WEIGHTS = {
     "quantiles": _Optional(dict),
     "notes": _Optional([str]),
 }
+#: A weight set that others trained and publish; the store keeps it once it was fetched.
+EXTERNAL = {
+    "kind": "external",
+    **PUBLISHED_FILE,
+    "data": str,
+    "terms": str,
+    "task": _Optional(TASK),  # where it is not the card's
+    "input": _Optional(INPUT),  # likewise
+    "arguments": _Optional(dict),
+    "published": _Optional(dict),  # its publisher's figures, not measured here
+    "quantiles": _Optional(dict),
+}
 SCHEMA = {
     "title": str,
     "family": str,
-    "task": ("quality", "aesthetics"),
+    "task": TASK,
     "summary": str,
     "limits": [str],
     "builder": str,  # module:function
@@ -99,15 +129,7 @@ SCHEMA = {
 }
 BACKBONE = {
     "title": str,
-    "weights": {
-        "imagenet": {
-            **FILE,
-            "converter": str,
-            "licence": str,
-            "where": str,  # how the public gets the file
-            "notes": [str],
-        }
-    },
+    "weights": {"imagenet": PUBLISHED_FILE},
 }
 
 
@@ -150,7 +172,11 @@ def check_card(card: Mapping[str, Any], name: str) -> None:
     """Raise CardError where `card` breaks the schema; `name` is used in the message."""
     _check(card, SCHEMA, name, "")
     for tag, weights in card.get("weights", {}).items():
-        _check(weights, WEIGHTS, name, f"weights.{tag}.")
+        kind = weights.get("kind") if isinstance(weights, Mapping) else None
+        schema = EXTERNAL if kind == "external" else WEIGHTS
+        _check(weights, schema, name, f"weights.{tag}.")
+        if kind == "external":
+            _check_published(weights, f"{name}: weights.{tag}")
         for part in (weights, weights.get("litert"), weights.get("seen")):
             file = (part or weights)["file"]
             if Path(file).name != file or file in ("", ".."):
@@ -175,7 +201,21 @@ def _read(path: Path, schema: dict[str, Any]) -> Card:
         check_card(card, str(path))
     else:
         _check(card, schema, str(path), "")
+        _check_published(card["weights"]["imagenet"], f"{path}: weights.imagenet")
     return card
+
+
+def _check_published(file: Mapping[str, Any], where: str) -> None:
+    """Raise CardError where a published file's size or hash is missing."""
+    if not file.keys() & {"sha256", "git_blob", "md5", "unhashed"}:
+        raise CardError(
+            f"{where} has no hash: give sha256, git_blob or md5, or say in `unhashed` "
+            "why there is none."
+        )
+    if not file.keys() & {"bytes", "bytes_at_most"}:
+        raise CardError(f"{where} has no size: give bytes or bytes_at_most.")
+    if not file.get("url", "https://").startswith("https://"):
+        raise CardError(f"{where}: the url must begin with https://.")
 
 
 def _check(value: Any, schema: Any, name: str, key: str) -> None:
