@@ -4,8 +4,13 @@ Padding never depends on the static size, so that a network built for any size a
 one built for a fixed size compute the same.
 """
 
+from collections.abc import Mapping, Sequence
+
 import keras
+import numpy as np
 from keras import layers
+
+EPSILON = 1e-3  # of every batch normalisation
 
 
 def conv_bn(
@@ -63,10 +68,36 @@ def inverted_residual(
     return layers.Identity(name=f"{name}_out")(y)
 
 
+def unfolded(
+    arrays: Mapping[str, np.ndarray], names: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """Arrays of `conv_bn` and `depthwise_bn` layers, of files that hold them folded.
+
+    Args:
+        arrays: `NN/kernel` and `NN/bias`, NN counting the layers in the graph's order.
+        names: the layers' names in that order.
+
+    A folded layer computes conv(x) + b; a normalisation with mean 0, variance 1,
+    gamma sqrt(1 + epsilon) and beta b computes the same. The true statistics are
+    lost: train with batch normalisation frozen, or measure them first.
+    """
+    converted = {}
+    for index, name in enumerate(names):
+        bias = arrays[f"{index:02d}/bias"].astype(np.float32)
+        converted[f"{name}_conv/kernel"] = arrays[f"{index:02d}/kernel"]
+        converted[f"{name}_bn/gamma"] = np.full_like(bias, np.sqrt(1 + EPSILON))
+        converted[f"{name}_bn/beta"] = bias
+        converted[f"{name}_bn/moving_mean"] = np.zeros_like(bias)
+        converted[f"{name}_bn/moving_variance"] = np.ones_like(bias)
+    return converted
+
+
 def _bn(
     x: keras.KerasTensor, activation: str | None, momentum: float, name: str
 ) -> keras.KerasTensor:
-    x = layers.BatchNormalization(epsilon=1e-3, momentum=momentum, name=f"{name}_bn")(x)
+    x = layers.BatchNormalization(
+        epsilon=EPSILON, momentum=momentum, name=f"{name}_bn"
+    )(x)
     if activation is None:
         return x
     return layers.Activation(activation, name=f"{name}_{activation}")(x)

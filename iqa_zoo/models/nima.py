@@ -9,18 +9,27 @@ are judged at the size that the card names and not at 224x224, since shrinking h
 what makes quality bad; the recipes are the cards' own.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import keras
+import numpy as np
 from keras import layers
 
-from iqa_zoo.errors import UsageError
+from iqa_zoo.errors import UsageError, WeightsError
 from iqa_zoo.models.backbones import efficientnet_lite0 as lite0
+from iqa_zoo.models.backbones import mobilenet as v1
 from iqa_zoo.models.backbones import mobilenetv2 as v2
 from iqa_zoo.models.losses import EarthMoversDistance
 
 DROPOUT = 0.75  # section III-A
 BINS = 10  # AVA's scores 1..10
+
+
+def mobilenet(
+    *, bins: int = BINS, dropout: float = DROPOUT, size: Sequence[int] | None = None
+) -> keras.Model:
+    """NIMA on MobileNet; arguments, result and errors as `efficientnet_lite0`."""
+    return _nima("nima-mobilenet", v1.features, bins, dropout, size)
 
 
 def mobilenetv2(
@@ -48,6 +57,30 @@ def efficientnet_lite0(
         UsageError: an argument out of range.
     """
     return _nima("nima-efficientnet-lite0", lite0.features, bins, dropout, size)
+
+
+def from_idealo(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The arrays of `mobilenet` from idealo's image-quality-assessment, head included.
+
+    Args:
+        arrays: of its HDF5 files, as LAYER/WEIGHT: `keras.applications` MobileNet's
+            layers, and one dense layer whose name depends on how it was trained.
+
+    Raises:
+        KeyError: an array of MobileNet's is missing.
+        WeightsError: what is left over is not one dense layer.
+    """
+    converted = v1.from_keras(arrays)
+    dense = [name for name, array in arrays.items() if array.ndim == 2]
+    if len(dense) != 1 or len(arrays) != len(converted) + 2:
+        raise WeightsError(
+            f"The file has {len(arrays)} arrays; MobileNet's {len(converted)} and the "
+            "kernel and bias of one dense layer were expected."
+        )
+    head = dense[0].rpartition("/")[0]
+    for part in ("kernel", "bias"):
+        converted[f"head/{part}"] = arrays[f"{head}/{part}"]
+    return converted
 
 
 def _nima(

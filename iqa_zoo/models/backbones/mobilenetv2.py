@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from iqa_zoo.models.layers import conv_bn, inverted_residual
+from iqa_zoo.models.layers import conv_bn, inverted_residual, unfolded
 
 # Table 2 of the paper: expansion, channels, repeats, stride of the first.
 STAGES = (
@@ -46,23 +46,8 @@ def features(image: keras.KerasTensor) -> keras.KerasTensor:
 
 
 def from_folded(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The ImageNet file with batch normalisation folded into kernel and bias.
-
-    Its arrays are called `NN/kernel` and `NN/bias`, in the order of the graph. A
-    folded layer computes conv(x) + b; a normalisation with mean 0, variance 1,
-    gamma sqrt(1 + epsilon) and beta b computes the same. The true statistics are
-    lost: train with batch normalisation frozen, or measure them first.
-    """
-    names = _convolutions()
-    converted = {}
-    for index, name in enumerate(names):
-        bias = arrays[f"{index:02d}/bias"].astype(np.float32)
-        converted[f"{name}_conv/kernel"] = arrays[f"{index:02d}/kernel"]
-        converted[f"{name}_bn/gamma"] = np.full_like(bias, np.sqrt(1 + 1e-3))
-        converted[f"{name}_bn/beta"] = bias
-        converted[f"{name}_bn/moving_mean"] = np.zeros_like(bias)
-        converted[f"{name}_bn/moving_variance"] = np.ones_like(bias)
-    return converted
+    """The ImageNet file with batch normalisation folded into kernel and bias."""
+    return unfolded(arrays, _convolutions())
 
 
 def _convolutions() -> list[str]:
