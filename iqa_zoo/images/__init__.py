@@ -1,0 +1,43 @@
+"""Images of every kind that a user has, made into the same pixels everywhere.
+
+`find_images` names the files, `read_image` decodes one of them, `fit_image` brings it
+to the size that a network takes. All pixels are uint8 `(height, width, 3)`, RGB.
+
+What is read is decided by the content, never by the suffix, and by an allow-list:
+JPEG, PNG, BMP, GIF, WebP and TIFF, decoded by Pillow. A damaged or hostile file costs
+an `ImageError` with a stable code and never yields pixels of a part of an image.
+"""
+
+from iqa_zoo.images.finding import IMAGE_SUFFIXES, ImageFiles, find_images
+from iqa_zoo.images.limits import DEFAULT_LIMITS, Limits, out_of_memory
+from iqa_zoo.images.pixels import Pixels, check_range
+from iqa_zoo.images.reading import SOURCES, Source, name_of, read_image
+from iqa_zoo.images.resizing import (
+    ENLARGE_RULES,
+    FIT_RULES,
+    SHRINK_RULES,
+    fit_by,
+    fit_image,
+    opencv,
+)
+
+__all__ = [
+    "DEFAULT_LIMITS",
+    "ENLARGE_RULES",
+    "FIT_RULES",
+    "IMAGE_SUFFIXES",
+    "SHRINK_RULES",
+    "SOURCES",
+    "ImageFiles",
+    "Limits",
+    "Pixels",
+    "Source",
+    "check_range",
+    "find_images",
+    "fit_by",
+    "fit_image",
+    "name_of",
+    "opencv",
+    "out_of_memory",
+    "read_image",
+]

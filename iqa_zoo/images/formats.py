@@ -1,0 +1,118 @@
+"""Which formats are read, told by how a file begins, and what decodes them."""
+
+import contextlib
+import functools
+import importlib
+import io
+import logging
+import re
+from collections.abc import Callable
+
+from PIL import Image
+
+from iqa_zoo.images.limits import CONVERT, image_error
+
+# Our name of the format: the Pillow class that decodes it. Naming the classes keeps
+# Pillow's forty other parsers out, and a multi-picture JPEG is simply a JPEG.
+_DECODERS = {
+    "JPEG": ("PIL.JpegImagePlugin", "JpegImageFile"),
+    "PNG": ("PIL.PngImagePlugin", "PngImageFile"),
+    "BMP": ("PIL.BmpImagePlugin", "BmpImageFile"),
+    "GIF": ("PIL.GifImagePlugin", "GifImageFile"),
+    "WebP": ("PIL.WebPImagePlugin", "WebPImageFile"),
+    "TIFF": ("PIL.TiffImagePlugin", "TiffImageFile"),
+}
+
+# How a file of each format begins. Formats without a decoder above are refused by
+# name, and stand first where their beginning is also that of an accepted one.
+_BEGINNINGS = {
+    "Canon raw": rb"II\*\0....CR",
+    "JPEG": rb"\xff\xd8\xff",
+    "PNG": rb"\x89PNG\r\n\x1a\n",
+    "BMP": rb"BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0",
+    "GIF": rb"GIF8[79]a",
+    "WebP": rb"RIFF....WEBP",
+    "TIFF": rb"II[*+]\0|MM\0[*+]",
+    "AVIF": rb"....ftypavi[fs]",
+    "HEIC": rb"....ftyp(?:he[iv]|mif1|msf1)",
+    "Canon raw 3": rb"....ftypcrx",
+    "JPEG 2000": rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51",
+    "JPEG XL": rb"\0\0\0\x0cJXL \r\n\x87\n|\xff\x0a",
+    "Photoshop": rb"8BPS\0[\1\2]",
+    "icon": rb"\0\0[\1\2]\0[^\0]\0",
+    "PDF": rb"%PDF-",
+    "PostScript": rb"%!PS|\xc5\xd0\xd3\xc6",
+    "SVG": rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml.{0,2000}?)?<svg[\s>]",
+    "Netpbm": rb"P[1-7]\s+[#\d]",
+    "OpenEXR": rb"\x76\x2f\x31\x01",
+    "Radiance HDR": rb"#\?RADIANCE|#\?RGBE",
+    "DirectDraw surface": rb"DDS \x7c\0\0\0",
+    "QOI": rb"qoif",
+    "FITS": rb"SIMPLE  =",
+    "GIMP": rb"gimp xcf",
+    "Fujifilm raw": rb"FUJIFILMCCD-RAW",
+    "Olympus raw": rb"IIR[OS]",
+    "Panasonic raw": rb"IIU\0",
+}
+# Files of fewer bytes than the longest beginning, which could still be one of these.
+_STARTS = (
+    b"\xff\xd8\xff",
+    b"\x89PNG\r\n\x1a\n",
+    b"GIF89a",
+    b"GIF87a",
+    b"RIFF",
+    b"BM",
+    b"II*\0",
+    b"MM\0*",
+)
+_LONGEST_START = 18
+
+
+def format_of(data: bytes, name: str) -> str:
+    if not data:
+        raise image_error("empty", name, "the file has no bytes. Fetch it again.")
+    for kind, pattern in _BEGINNINGS.items():
+        # Compiled here and not at import, which few images need all of.
+        if re.match(pattern, data, re.DOTALL):
+            if kind in _DECODERS:
+                return kind
+            raise image_error(
+                "refused_format", name, f"{kind} files are not read. {CONVERT}"
+            )
+    if len(data) < _LONGEST_START and any(
+        start.startswith(data[: len(start)]) for start in _STARTS
+    ):
+        raise image_error("truncated", name, "only the first few bytes are there.")
+    raise image_error(
+        "unknown_format",
+        name,
+        f"the content is none of {', '.join(_DECODERS)}. {CONVERT}",
+    )
+
+
+@functools.cache
+def decoder(kind: str) -> Callable[[io.BytesIO], Image.Image]:
+    # Without a handler of its own, Pillow's logger would write to stderr.
+    logging.getLogger("PIL").addHandler(logging.NullHandler())
+    if kind == "TIFF":
+        _quieten_libtiff()
+    module, name = _DECODERS[kind]
+    decoder: Callable[[io.BytesIO], Image.Image] = getattr(
+        importlib.import_module(module), name
+    )
+    return decoder
+
+
+def _quieten_libtiff() -> None:
+    # libtiff prints what it finds wrong with a file; Pillow reports the same as an
+    # exception. Looking the function up through Pillow's own library finds the copy
+    # that Pillow is linked to; where it cannot be found, libtiff goes on printing.
+    import ctypes
+
+    from PIL import _imaging
+
+    with contextlib.suppress(OSError, AttributeError):
+        library = ctypes.CDLL(_imaging.__file__)
+        library.TIFFSetErrorHandler.argtypes = [ctypes.c_void_p]
+        library.TIFFSetErrorHandler.restype = ctypes.c_void_p
+        library.TIFFSetErrorHandler(None)

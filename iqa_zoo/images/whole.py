@@ -1,0 +1,140 @@
+"""Whether a file reaches to the end of its image, by the layout of its format."""
+
+import contextlib
+import re
+import struct
+from collections.abc import Callable
+
+import numpy as np
+
+
+def _jpeg_is_whole(data: bytes) -> bool:
+    position = 2
+    while match := _JPEG_MARKER.search(data, position):
+        marker = data[match.end() - 1]
+        if marker == 0xD9:  # end of image
+            return True
+        position = match.end()
+        if marker != 0x01:  # all but this one have a length
+            position += int.from_bytes(data[position : position + 2], "big")
+    return False
+
+
+# In compressed data 0xff is followed by 0x00, or by 0xd0..0xd7 where decoding may
+# restart; any other follower makes a marker.
+_JPEG_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
+
+
+def _png_is_whole(data: bytes) -> bool:
+    position = 8
+    while (end := position + 12) <= len(data):
+        end += int.from_bytes(data[position : position + 4], "big")
+        if data[position + 4 : position + 8] == b"IEND":
+            return end <= len(data)
+        position = end
+    return False
+
+
+def _bmp_is_whole(data: bytes) -> bool:
+    if len(data) < 26:
+        return False
+    (start,) = struct.unpack_from("<I", data, 10)
+    if data[14] == 12:
+        width, height, _, bits = struct.unpack_from("<HHHH", data, 18)
+        packing = 0
+    elif len(data) >= 38:
+        width, height, _, bits, packing, count = struct.unpack_from("<iiHHII", data, 18)
+    else:
+        return False
+    if packing in (1, 2):  # run lengths
+        return bool(start + count <= len(data))
+    return bool(start + (width * bits + 31) // 32 * 4 * abs(height) <= len(data))
+
+
+def _gif_is_whole(data: bytes) -> bool:
+    with contextlib.suppress(IndexError):
+        position = 13 + _gif_table(data[10])
+        while (block := data[position]) != 0x3B:  # the trailer
+            if block == 0x21:  # an extension
+                position = _gif_after_blocks(data, position + 2)
+            elif block == 0x2C:  # a frame
+                position += 11 + _gif_table(data[position + 9])
+                position = _gif_after_blocks(data, position)
+            else:
+                position += 1
+        return True
+    return False
+
+
+def _gif_table(flags: int) -> int:
+    return 6 << (flags & 7) if flags & 0x80 else 0
+
+
+def _gif_after_blocks(data: bytes, position: int) -> int:
+    while count := data[position]:
+        position += count + 1
+    return position + 1
+
+
+def _webp_is_whole(data: bytes) -> bool:
+    return int.from_bytes(data[4:8], "little") + 8 <= len(data)
+
+
+def _tiff_is_whole(data: bytes) -> bool:
+    order = "<" if data[:2] == b"II" else ">"
+    big = b"+" in data[:4]
+    word, count, entry = ("Q", "Q", "HHQ") if big else ("I", "H", "HHI")
+    head, room = struct.calcsize(order + count), struct.calcsize(order + word)
+    size = struct.calcsize(order + entry) + room
+    pages: set[int] = set()
+    try:
+        (page,) = struct.unpack_from(order + word, data, 8 if big else 4)
+        while page and page not in pages and len(pages) < _TIFF_PAGES:
+            pages.add(page)
+            (entries,) = struct.unpack_from(order + count, data, page)
+            tags = {}
+            for position in range(page + head, page + head + entries * size, size):
+                tag, kind, number = struct.unpack_from(order + entry, data, position)
+                width = _TIFF_WIDTHS.get(kind, 0)
+                place = position + size - room
+                if number * width > room:  # the value is elsewhere
+                    (place,) = struct.unpack_from(order + word, data, place)
+                if place + number * width > len(data):
+                    return False
+                if tag in _TIFF_PARTS and kind in (3, 4, 16):
+                    tags[tag] = np.frombuffer(
+                        data, f"{order}u{width}", count=number, offset=place
+                    ).astype(np.float64)
+            for starts, lengths in ((273, 279), (324, 325)):
+                if starts in tags and lengths in tags:
+                    parts = min(len(tags[starts]), len(tags[lengths]))
+                    ends = tags[starts][:parts] + tags[lengths][:parts]
+                    if (ends > len(data)).any():
+                        return False
+            (page,) = struct.unpack_from(
+                order + word, data, page + head + entries * size
+            )
+    except (struct.error, OverflowError):
+        return False
+    return True
+
+
+_TIFF_PAGES = 1000  # more are not looked at, so that a hostile file costs no minutes
+_TIFF_PARTS = {273, 279, 324, 325}  # starts and lengths of strips and of tiles
+# Bytes of one value of each type: TIFF 6.0 section 2, and BigTIFF's 16 to 18.
+_TIFF_WIDTHS = {
+    **dict.fromkeys((1, 2, 6, 7), 1),
+    **dict.fromkeys((3, 8), 2),
+    **dict.fromkeys((4, 9, 11, 13), 4),
+    **dict.fromkeys((5, 10, 12, 16, 17, 18), 8),
+}
+
+#: For each format, whether these bytes of it are a whole file.
+WHOLE: dict[str, Callable[[bytes], bool]] = {
+    "JPEG": _jpeg_is_whole,
+    "PNG": _png_is_whole,
+    "BMP": _bmp_is_whole,
+    "GIF": _gif_is_whole,
+    "WebP": _webp_is_whole,
+    "TIFF": _tiff_is_whole,
+}
