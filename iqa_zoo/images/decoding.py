@@ -24,6 +24,11 @@ from iqa_zoo.images.whole import WHOLE
 
 
 def decode(data: bytes, name: str, limits: Limits) -> Pixels:
+    """The pixels of an encoded image, upright, as uint8 RGB `(height, width, 3)`.
+
+    Raises:
+        ImageError: it cannot be read; `code` says why.
+    """
     check_bytes(len(data), name, limits)
     kind = format_of(data, name)
     whole = WHOLE[kind]
@@ -57,8 +62,10 @@ class _DecoderWarning(Warning, metaclass=_WhileDecoding):
 
 @contextlib.contextmanager
 def decoding(name: str, whole: Callable[[], bool] | None = None) -> Iterator[None]:
-    # Turns whatever a decoder raises into an ImageError; `whole` tells whether the
-    # file reaches to the end of its image.
+    """Turn whatever a decoder raises into an ImageError, and keep it quiet.
+
+    `whole` tells whether the file reaches to the end of its image.
+    """
     if not warnings.filters or warnings.filters[0][2] is not _DecoderWarning:
         warnings.filterwarnings("ignore", category=_DecoderWarning)
     _thread.decoding = True

@@ -69,6 +69,11 @@ _LONGEST_START = 18
 
 
 def format_of(data: bytes, name: str) -> str:
+    """The name of the format that `data` begins like, if that is one to read.
+
+    Raises:
+        ImageError: there is no data, too little, or that of another format.
+    """
     if not data:
         raise image_error("empty", name, "the file has no bytes. Fetch it again.")
     for kind, pattern in _BEGINNINGS.items():
@@ -92,6 +97,7 @@ def format_of(data: bytes, name: str) -> str:
 
 @functools.cache
 def decoder(kind: str) -> Callable[[io.BytesIO], Image.Image]:
+    """What makes a Pillow image of an open file of a format."""
     # Without a handler of its own, Pillow's logger would write to stderr.
     logging.getLogger("PIL").addHandler(logging.NullHandler())
     if kind == "TIFF":

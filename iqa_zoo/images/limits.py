@@ -41,6 +41,7 @@ CONVERT = "Convert it to PNG or JPEG, or decode it yourself and pass the array."
 
 
 def image_error(code: str, name: str, text: str) -> ImageError:
+    """An error whose message begins with the image's name, if it has one."""
     return ImageError(code, f"{name or 'The image'}: {text}", name)
 
 
@@ -54,6 +55,7 @@ def out_of_memory(name: str) -> ImageError:
 
 
 def check_bytes(count: int, name: str, limits: Limits) -> None:
+    """Raise ImageError where a file of `count` bytes is too large."""
     if count > limits.bytes:
         raise image_error(
             "too_many_bytes",
@@ -64,6 +66,7 @@ def check_bytes(count: int, name: str, limits: Limits) -> None:
 
 
 def check_size(size: tuple[int, int], name: str, limits: Limits) -> None:
+    """Raise ImageError where `size`, width and height, is too large or empty."""
     width, height = size
     if width * height > limits.pixels or max(size) > limits.side:
         raise image_error(

@@ -29,6 +29,7 @@ _OPAQUE = {"1", "L", "P", "RGB", "RGBX", "CMYK", "YCbCr"}
 
 
 def check_tiff(image: Any, name: str, limits: Limits) -> None:
+    """Raise ImageError for a TIFF image that is too large, or none to be scored."""
     # A tile is allocated whole, however small the image that it is for.
     tags = image.tag_v2
     check_size((tags.get(322, 1), tags.get(323, 1)), name, limits)
@@ -38,6 +39,7 @@ def check_tiff(image: Any, name: str, limits: Limits) -> None:
 
 
 def upright_rgb(image: Image.Image, name: str) -> Pixels:
+    """A PIL image's pixels, upright, as uint8 RGB `(height, width, 3)`."""
     image.load()
     try:
         turn = _UPRIGHT.get(image.getexif().get(_ORIENTATION, 1))
@@ -96,6 +98,7 @@ def _on_white(image: Image.Image) -> Image.Image:
 def from_array(
     array: NDArray[Any], value_range: tuple[float, float] | None, limits: Limits
 ) -> Pixels:
+    """An array's pixels as uint8 RGB `(height, width, 3)`; see `read_image`."""
     if array.ndim == 2:
         array = array[:, :, None]
     if array.ndim != 3 or array.shape[2] not in (1, 3, 4):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from PIL import Image
 
-from iqa_zoo.errors import ImageError, UsageError
+from iqa_zoo.errors import UsageError
 from iqa_zoo.images.decoding import decode, decoding
 from iqa_zoo.images.limits import (
     DEFAULT_LIMITS,
