@@ -20,7 +20,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # the modules to their left.
 FLOORS = (
     ("errors", "files", "cards"),
-    ("images", "opinions", "correlation", "results"),
+    ("images", "opinions", "correlation", "results", "arrays"),
     ("full_reference", "natural_scene", "technical", "distortions"),
     ("models",),
     ("store", "registry"),
@@ -39,7 +39,8 @@ FIRST_FLOOR = {
     "scipy": 1,
     "keras": 2,
     "tensorflow": 2,
-    "safetensors": 3,
+    "h5py": 1,
+    "safetensors": 1,
     "ai_edge_litert": 5,
     "tensorflow_datasets": 5,
     "tomli_w": 0,
@@ -47,7 +48,7 @@ FIRST_FLOOR = {
     "click": 8,
 }
 # ... and those that are slow to import, or may not load: only inside functions.
-INSIDE_FUNCTIONS = {"cv2", "scipy", "tensorflow_datasets"}
+INSIDE_FUNCTIONS = {"cv2", "h5py", "scipy", "tensorflow_datasets"}
 
 
 def room(path: Path) -> str:
@@ -168,7 +169,7 @@ def test_version_is_the_installed_one():
 
 
 def test_import_is_light():
-    heavy = "tensorflow keras cv2 scipy ai_edge_litert tensorflow_datasets click"
+    heavy = "tensorflow keras cv2 h5py scipy ai_edge_litert tensorflow_datasets click"
     program = (
         "import sys, iqa_zoo; dir(iqa_zoo);"
         f"loaded = [name for name in {heavy.split()} if name in sys.modules];"

@@ -1,0 +1,334 @@
+"""From the bytes of a weight file to its arrays, whoever wrote the file.
+
+Three layouts are read, each for its arrays and nothing else: safetensors, numpy's npz
+and the weights-only HDF5 of older Keras. What a file says of itself is compared with
+its size before anything is allocated for it, and nothing outside the file is opened.
+"""
+
+import contextlib
+import itertools
+import math
+import posixpath
+import re
+from collections.abc import Iterator, Mapping
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from iqa_zoo.errors import IqaError, WeightsError
+
+if TYPE_CHECKING:
+    import h5py
+
+#: What an array may be made of: numbers without padding, of this byte order.
+DTYPES = {"F16": "<f2", "F32": "<f4", "F64": "<f8", "I32": "<i4", "I64": "<i8"}
+#: More arrays than any network here has by a factor of ten.
+MOST_ARRAYS = 10_000
+#: Names and shapes become up to 25 times as large once parsed, so they may take this
+#: many bytes, or this share of the file where that is more.
+INDEX_BYTES = 40_000
+INDEX_SHARE = 1 / 50
+#: How many times the file's size its unpacked arrays may have. Weights of 16 bits that
+#: once had 8 pack to less than a half; 30 of 1,000 bytes are a bomb.
+MOST_UNPACKED = 3
+
+# The one form in which numpy has written this since 2006, in place of Python's parser.
+_NPY_HEADER = re.compile(
+    r"\{'descr': '(.{3})', 'fortran_order': (False|True), "
+    r"'shape': \(((?:\d+, ?)*\d*)\), \} *\n"
+)
+
+
+def read_arrays(data: bytes, name: str) -> dict[str, np.ndarray]:
+    """The arrays of a weight file by name, in the file's order.
+
+    Args:
+        data: the whole file.
+        name: its name; the suffix says the layout.
+
+    Returns:
+        Arrays of the `DTYPES`, perhaps read-only, as large as the file at most; three
+        times that where an npz is compressed.
+
+    Raises:
+        WeightsError: the file is not of that layout, or holds anything but plain
+            arrays, or says of itself what is not so.
+    """
+    for suffixes, read in READERS.items():
+        if name.lower().endswith(suffixes):
+            return read(data, name)
+    known = ", ".join(suffix for suffixes in READERS for suffix in suffixes)
+    raise WeightsError(f"{name} is no weight file by its name; known are {known}.")
+
+
+def check_finite(arrays: Mapping[str, np.ndarray], name: str) -> None:
+    """Raise WeightsError where a number of the file `name` is NaN or infinite."""
+    for key, array in arrays.items():
+        numbers = array.ravel(order="K")
+        # In pieces: what isfinite gives for a large array takes half its room again.
+        for start in range(0, numbers.size, 1 << 18):
+            if not np.isfinite(numbers[start : start + (1 << 18)]).all():
+                raise WeightsError(
+                    f"{name}: the array {_short(key)} has numbers that are NaN or "
+                    "infinite. The file is of no use: get another."
+                )
+
+
+def read_safetensors(data: bytes, name: str) -> dict[str, np.ndarray]:
+    """The arrays of a safetensors file; see `read_arrays`."""
+    import json
+
+    from safetensors.numpy import load
+
+    with _reading(name, "safetensors file"):
+        length = int.from_bytes(data[:8], "little")
+        if len(data) < 8 or length > len(data) - 8:
+            raise ValueError("its header ends after the file does")
+        _check_index(length, len(data))
+        header = json.loads(data[8 : 8 + length], object_pairs_hook=_without_doubles)
+        arrays = {key: part for key, part in header.items() if key != "__metadata__"}
+        _check_count(len(arrays))
+        for key, part in arrays.items():
+            if part["dtype"] not in DTYPES:
+                raise ValueError(f"{_short(key)} is of type {_short(part['dtype'])}")
+        # Compares shapes and places with one another and with the file's end.
+        loaded: dict[str, np.ndarray] = load(data)
+        return {key: loaded[key] for key in arrays}
+
+
+def read_npz(data: bytes, name: str) -> dict[str, np.ndarray]:
+    """The arrays of a file of `numpy.savez`, compressed or not; see `read_arrays`."""
+    import zipfile
+
+    with _reading(name, "npz file of arrays"):
+        # What the end of the file says of the list of members, before that is parsed.
+        end = data[-22:]
+        if len(end) < 22 or end[:4] != b"PK\x05\x06" or end[20:] != b"\0\0":
+            raise ValueError("it does not end as zip archives do")
+        _check_count(int.from_bytes(end[10:12], "little"))
+        _check_index(int.from_bytes(end[12:16], "little"), len(data))
+        with zipfile.ZipFile(BytesIO(data)) as archive:
+            members = archive.infolist()
+            _without_doubles([(member.filename, None) for member in members])
+            for member in members:
+                _check_member(member)
+            _check_sum(sum(m.file_size for m in members), MOST_UNPACKED * len(data))
+            arrays = {}
+            for member in members:
+                with archive.open(member) as file:
+                    # Without a size it would unpack more than the archive says.
+                    content = file.read(member.file_size)
+                key = member.filename.removesuffix(".npy")
+                arrays[key] = _npy(content, key)
+            return arrays
+
+
+def read_keras_h5(data: bytes, name: str) -> dict[str, np.ndarray]:
+    """The arrays of a weights-only HDF5 file of older Keras; see `read_arrays`.
+
+    The root, or its group `model_weights`, lists groups in the attribute `layer_names`,
+    and each of them its arrays in `weight_names`. Long lists are cut into attributes
+    `layer_names0`, `layer_names1` and so on.
+
+    Returns:
+        Arrays by "LAYER/WEIGHT": the group's name, and the last part of the array's
+        name without ":0".
+
+    Source: keras/src/legacy/saving/legacy_h5_format.py.
+    """
+    import h5py
+
+    with _reading(name, "weights file of Keras"):
+        if not data.startswith(b"\x89HDF\r\n\x1a\n"):
+            raise ValueError("it does not begin as HDF5 files do")
+        arrays: dict[str, np.ndarray] = {}
+        with h5py.File(BytesIO(data), "r") as file:
+            root = file.id
+            if root.links.exists(b"model_weights"):
+                root = _h5_open(root, "model_weights", h5py.h5g.GroupID)
+            for layer in _h5_names(root, "layer_names", data):
+                group = _h5_open(root, layer, h5py.h5g.GroupID)
+                for weight in _h5_names(group, "weight_names", data):
+                    key = f"{layer}/{weight.rpartition('/')[2].removesuffix(':0')}"
+                    if key in arrays:
+                        raise ValueError(f"it has {_short(key)} twice")
+                    dataset = _h5_open(group, weight, h5py.h5d.DatasetID)
+                    arrays[key] = _h5_array(dataset, key, data)
+                    _check_count(len(arrays))
+                    _check_sum(sum(a.nbytes for a in arrays.values()), len(data))
+        return arrays
+
+
+READERS = {
+    (".safetensors",): read_safetensors,
+    (".npz",): read_npz,
+    (".h5", ".hdf5"): read_keras_h5,
+}
+
+
+@contextlib.contextmanager
+def _reading(name: str, kind: str) -> Iterator[None]:
+    """Turn whatever a parser stumbles over into a WeightsError about the file."""
+    try:
+        yield
+    except IqaError:
+        raise
+    # Each library raises a dozen kinds, MemoryError and RecursionError among them.
+    except Exception as error:
+        raise WeightsError(
+            f"{name} is no {kind} that is read here: {str(error)[:200]}. The file is "
+            "damaged or made to do harm: get it from its publisher."
+        ) from error
+
+
+def _short(text: object) -> str:
+    """A name out of a file, for a message: printable, and not the whole of a novel."""
+    return repr(text)[:80]
+
+
+def _check_index(length: int, size: int) -> None:
+    most = max(INDEX_BYTES, int(size * INDEX_SHARE))
+    if length > most:
+        raise ValueError(f"its names take {length:,} bytes, of at most {most:,}")
+
+
+def _check_count(count: int) -> None:
+    if count > MOST_ARRAYS:
+        raise ValueError(f"it has more than {MOST_ARRAYS:,} arrays")
+
+
+def _check_sum(declared: int, most: int) -> None:
+    if declared > most:
+        raise ValueError(f"its arrays take {declared:,} bytes, of at most {most:,}")
+
+
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"it has {_short(key)} twice")
+        found[key] = value
+    return found
+
+
+def _check_member(member: Any) -> None:
+    """Raise ValueError where a zip member is not as numpy writes one."""
+    path, shown = member.filename, _short(member.filename)
+    if not path.endswith(".npy") or member.orig_filename != path:
+        raise ValueError(f"the member {shown} is no array")
+    if path != posixpath.normpath(path) or path[0] in "./" or "\\" in path:
+        raise ValueError(f"the member {shown} leads out of the archive")
+    # 0 is stored and 8 deflated; the bits say that sizes follow, and UTF-8.
+    if member.compress_type not in (0, 8) or member.flag_bits & ~0x808:
+        raise ValueError(f"the member {shown} is encrypted or packed in another way")
+
+
+def _npy(content: bytes, key: str) -> np.ndarray:
+    """The array of one npy file, which the array shares its bytes with."""
+    version, wide = content[6:8], content[6:7] != b"\1"
+    start = 12 if wide else 10
+    length = int.from_bytes(content[8:start], "little")
+    if content[:6] != b"\x93NUMPY" or version not in (b"\1\0", b"\2\0", b"\3\0"):
+        raise ValueError(f"{_short(key)} is no array of numpy")
+    _check_index(length, 0)
+    header = content[start : start + length].decode("ascii")
+    if not (match := _NPY_HEADER.fullmatch(header)) or match[1] not in DTYPES.values():
+        raise ValueError(f"{_short(key)} says of itself {_short(header)}")
+    shape = tuple(int(side) for side in re.findall(r"\d+", match[3]))
+    dtype = np.dtype(match[1])
+    if math.prod(shape) * dtype.itemsize != len(content) - start - length:
+        raise ValueError(f"{_short(key)} has not the bytes of its shape {shape}")
+    order = "F" if match[2] == "True" else "C"
+    array = np.frombuffer(content, dtype, offset=start + length)
+    return array.reshape(shape, order=order)  # type: ignore[call-overload, no-any-return]
+
+
+def _h5_open(group: "h5py.h5g.GroupID", path: str, kind: type) -> Any:
+    """What lies under a group, reached by hard links only, each looked at first."""
+    import h5py
+
+    place = group
+    for part in path.encode().split(b"/"):
+        if part in (b"", b".", b"..") or not isinstance(place, h5py.h5g.GroupID):
+            raise ValueError(f"{_short(path)} is no name of an array or a layer")
+        if not place.links.exists(part):
+            raise ValueError(f"it lists {_short(path)}, but lacks it")
+        if place.links.get_info(part).type != h5py.h5l.TYPE_HARD:
+            raise ValueError(f"{_short(path)} is a link out of the file or group")
+        place = h5py.h5o.open(place, part)
+    if not isinstance(place, kind):
+        raise ValueError(f"{_short(path)} is of another kind than listed")
+    return place
+
+
+def _h5_names(group: "h5py.h5g.GroupID", name: str, data: bytes) -> list[str]:
+    """The texts in a list attribute of a group, or in its numbered parts."""
+    import h5py
+
+    def exists(part: str) -> bool:
+        found: bool = h5py.h5a.exists(group, part.encode())
+        return found
+
+    numbered = (f"{name}{number}" for number in range(MOST_ARRAYS))
+    parts = [name] if exists(name) else list(itertools.takewhile(exists, numbered))
+    if not parts:
+        raise ValueError(f"it has no list {name}")
+    names: list[str] = []
+    for part in parts:
+        attribute = h5py.h5a.open(group, part.encode())
+        kind = attribute.get_type()
+        if len(attribute.shape) != 1:
+            raise ValueError(f"its {part} is no list")
+        (count,) = attribute.shape
+        if count == 0:
+            continue
+        _check_count(len(names) + count)
+        _check_index(attribute.get_storage_size(), len(data))
+        if not isinstance(kind, h5py.h5t.TypeStringID):
+            raise ValueError(f"its {part} is no list of texts")
+        if kind.is_variable_str():
+            _check_sum(count * _longest_text(data), max(INDEX_BYTES * 10, len(data)))
+        texts = h5py.Group(group).attrs[part].tolist()
+        names += [t.decode() if isinstance(t, bytes) else t for t in texts]
+    _without_doubles([(text, None) for text in names])
+    return names
+
+
+def _longest_text(data: bytes) -> int:
+    """The most bytes that one text of variable length can have in an HDF5 file.
+
+    Such texts are pieces of "collections"; ten thousand of them may be one and the
+    same large piece.
+    """
+    collections = re.finditer(rb"GCOL\x01...(.{8})", data, re.DOTALL)
+    return max((int.from_bytes(c[1], "little") for c in collections), default=0)
+
+
+def _h5_array(dataset: "h5py.h5d.DatasetID", key: str, data: bytes) -> np.ndarray:
+    """The array of one data set, which shares its bytes with the file's.
+
+    HDF5 itself reads nothing, so there is no filter, other file or filling to fear.
+    """
+    import h5py
+
+    stored = dataset.get_create_plist()
+    # Asked before the shape: for a virtual data set that would open other files.
+    if stored.get_layout() != h5py.h5d.CONTIGUOUS or stored.get_external_count():
+        raise ValueError(f"{_short(key)} does not lie in the file in one piece")
+    kind = dataset.get_type()
+    dtype = next(
+        (
+            np.dtype(dtype)
+            for dtype in DTYPES.values()
+            if kind.equal(h5py.h5t.py_create(np.dtype(dtype)))
+        ),
+        None,
+    )
+    if dtype is None:
+        raise ValueError(f"{_short(key)} is not of the types {', '.join(DTYPES)}")
+    shape, offset = dataset.shape, dataset.get_offset()
+    count = math.prod(shape)
+    if offset is None or not 0 <= offset <= len(data) - count * dtype.itemsize:
+        raise ValueError(f"{_short(key)} has not the bytes of its shape {shape}")
+    return np.frombuffer(data, dtype, count, offset).reshape(shape)
