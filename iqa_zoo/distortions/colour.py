@@ -50,7 +50,8 @@ def saturation_hsv(image: Image, factor: float, random: np.random.Generator) -> 
     """KADID-10k 7: the saturation of HSV times a factor, which may be negative."""
     # In HSV a channel is V - V S f(H): its distance from V is proportional to S.
     value = image.max(-1, keepdims=True)
-    return value - (value - image) * np.float32(factor)
+    faded: Image = value - (value - image) * np.float32(factor)
+    return faded
 
 
 def saturation_lab(image: Image, factor: float, random: np.random.Generator) -> Image:
