@@ -1,4 +1,4 @@
-"""Blocks that several networks share, all with `padding="same"`.
+"""Blocks that several networks share, padded `same` unless they are told otherwise.
 
 Padding never depends on the static size, so that a network built for any size and
 one built for a fixed size compute the same.
@@ -17,17 +17,19 @@ def conv_bn(
     x: keras.KerasTensor,
     channels: int,
     *,
-    kernel: int = 1,
+    kernel: int | tuple[int, int] = 1,
     stride: int = 1,
+    padding: str = "same",
     activation: str | None = "relu6",
+    scale: bool = True,
     momentum: float,
     name: str,
 ) -> keras.KerasTensor:
-    """Convolution without bias, batch normalisation (epsilon 1e-3), activation."""
+    """Convolution without bias, `bn`."""
     x = layers.Conv2D(
-        channels, kernel, stride, padding="same", use_bias=False, name=f"{name}_conv"
+        channels, kernel, stride, padding=padding, use_bias=False, name=f"{name}_conv"
     )(x)
-    return _bn(x, activation, momentum, name)
+    return bn(x, activation, scale=scale, momentum=momentum, name=name)
 
 
 def depthwise_bn(
@@ -37,7 +39,7 @@ def depthwise_bn(
     x = layers.DepthwiseConv2D(
         kernel, stride, padding="same", use_bias=False, name=f"{name}_conv"
     )(x)
-    return _bn(x, "relu6", momentum, name)
+    return bn(x, "relu6", momentum=momentum, name=name)
 
 
 def inverted_residual(
@@ -68,6 +70,70 @@ def inverted_residual(
     return layers.Identity(name=f"{name}_out")(y)
 
 
+def bn(
+    x: keras.KerasTensor,
+    activation: str | None,
+    *,
+    scale: bool = True,
+    momentum: float,
+    name: str,
+) -> keras.KerasTensor:
+    """Batch normalisation, with gamma if `scale`, and the activation."""
+    x = layers.BatchNormalization(
+        epsilon=EPSILON, momentum=momentum, scale=scale, name=f"{name}_bn"
+    )(x)
+    if activation is None:
+        return x
+    return layers.Activation(activation, name=f"{name}_{activation}")(x)
+
+
+#: Channels and kernel of each convolution, one after the other.
+Chain = Sequence[tuple[int, int | tuple[int, int]]]
+
+
+def branches(
+    x: keras.KerasTensor,
+    chains: Sequence[Chain],
+    *,
+    stride: int = 1,
+    padding: str = "same",
+    scale: bool = True,
+    momentum: float,
+    name: str,
+) -> list[keras.KerasTensor]:
+    """What chains of `conv_bn` with ReLU make of `x`, each chain for itself.
+
+    Stride and padding are those of each chain's last convolution; the others have
+    stride 1 and pad `same`.
+    """
+    outputs = []
+    for chain, names in zip(chains, branch_names(chains, name), strict=True):
+        y = x
+        for (channels, kernel), part in zip(chain, names, strict=True):
+            last = part == names[-1]
+            y = conv_bn(
+                y,
+                channels,
+                kernel=kernel,
+                stride=stride if last else 1,
+                padding=padding if last else "same",
+                activation="relu",
+                scale=scale,
+                momentum=momentum,
+                name=part,
+            )
+        outputs.append(y)
+    return outputs
+
+
+def branch_names(chains: Sequence[Chain], name: str) -> list[list[str]]:
+    """The names that `branches` gives to the convolutions of each chain."""
+    return [
+        [f"{name}_branch{branch}_{step}" for step in range(len(chain))]
+        for branch, chain in enumerate(chains)
+    ]
+
+
 def unfolded(
     arrays: Mapping[str, np.ndarray], names: Sequence[str]
 ) -> dict[str, np.ndarray]:
@@ -90,14 +156,3 @@ def unfolded(
         converted[f"{name}_bn/moving_mean"] = np.zeros_like(bias)
         converted[f"{name}_bn/moving_variance"] = np.ones_like(bias)
     return converted
-
-
-def _bn(
-    x: keras.KerasTensor, activation: str | None, momentum: float, name: str
-) -> keras.KerasTensor:
-    x = layers.BatchNormalization(
-        epsilon=EPSILON, momentum=momentum, name=f"{name}_bn"
-    )(x)
-    if activation is None:
-        return x
-    return layers.Activation(activation, name=f"{name}_{activation}")(x)

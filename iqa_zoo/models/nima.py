@@ -4,9 +4,9 @@ An ImageNet network without its classifier, averaged over the picture, then drop
 0.75, a dense layer and a softmax over the bins of the score scale: the network answers
 with the distribution of the scores that a crowd would give.
 
-Differences from the paper: MobileNetV2 and EfficientNet-Lite0 came after it; pictures
-are judged at the size that the card names and not at 224x224, since shrinking hides
-what makes quality bad; the recipes are the cards' own.
+Differences from the paper: MobileNetV2, EfficientNet-Lite0 and Inception-ResNet-v2 are
+not in it; mobile networks judge pictures at the size that the card names and not at
+224x224, since shrinking hides what makes quality bad; the recipes are the cards' own.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,8 +17,11 @@ from keras import layers
 
 from iqa_zoo.errors import UsageError, WeightsError
 from iqa_zoo.models.backbones import efficientnet_lite0 as lite0
+from iqa_zoo.models.backbones import inception_resnet_v2 as inception_resnet
+from iqa_zoo.models.backbones import inception_v2 as inception
 from iqa_zoo.models.backbones import mobilenet as v1
 from iqa_zoo.models.backbones import mobilenetv2 as v2
+from iqa_zoo.models.backbones import vgg16 as vgg
 from iqa_zoo.models.losses import EarthMoversDistance
 
 DROPOUT = 0.75  # section III-A
@@ -59,6 +62,50 @@ def efficientnet_lite0(
     return _nima("nima-efficientnet-lite0", lite0.features, bins, dropout, size)
 
 
+def vgg16(
+    *, bins: int = BINS, dropout: float = DROPOUT, size: Sequence[int] | None = None
+) -> keras.Model:
+    """NIMA on VGG16 with fc6 and fc7, as in the paper, for 224 pixels a side or more.
+
+    Arguments, result and errors as `efficientnet_lite0`.
+    """
+    return _nima("nima-vgg16", vgg.fc7, bins, dropout, size, vgg.FC7_LEAST)
+
+
+def vgg16_gap(
+    *, bins: int = BINS, dropout: float = DROPOUT, size: Sequence[int] | None = None
+) -> keras.Model:
+    """NIMA on VGG16's convolutions alone, for 32 pixels a side or more.
+
+    Arguments, result and errors as `efficientnet_lite0`.
+    """
+    return _nima("nima-vgg16-gap", vgg.features, bins, dropout, size, vgg.LEAST)
+
+
+def inception_v2(
+    *, bins: int = BINS, dropout: float = DROPOUT, size: Sequence[int] | None = None
+) -> keras.Model:
+    """NIMA on Inception-v2; arguments, result and errors as `efficientnet_lite0`."""
+    return _nima("nima-inception-v2", inception.features, bins, dropout, size)
+
+
+def inception_resnet_v2(
+    *, bins: int = BINS, dropout: float = DROPOUT, size: Sequence[int] | None = None
+) -> keras.Model:
+    """NIMA on Inception-ResNet-v2, for 75 pixels a side or more.
+
+    Arguments, result and errors as `efficientnet_lite0`.
+    """
+    return _nima(
+        "nima-inception-resnet-v2",
+        inception_resnet.features,
+        bins,
+        dropout,
+        size,
+        inception_resnet.LEAST,
+    )
+
+
 def from_idealo(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The arrays of `mobilenet` from idealo's image-quality-assessment, head included.
 
@@ -89,11 +136,17 @@ def _nima(
     bins: int,
     dropout: float,
     size: Sequence[int] | None,
+    least: int = 1,
 ) -> keras.Model:
+    """The network over `features`, which take `least` pixels a side or more."""
     if bins < 2:
         raise UsageError(f"bins is {bins}; a distribution needs 2 bins or more.")
     if not 0 <= dropout < 1:
         raise UsageError(f"dropout is {dropout}; it must lie in 0 <= dropout < 1.")
+    if size and min(size) < least:
+        raise UsageError(
+            f"size is {tuple(size)}; {name} takes {least} pixels a side or more."
+        )
     image = keras.Input((*(size or (None, None)), 3), name="image", dtype="float32")
     x = layers.GlobalAveragePooling2D(name="pool")(features(image))
     x = layers.Dropout(dropout, name="dropout")(x)
