@@ -1,6 +1,7 @@
 """Writing files so that a final name always means a complete file."""
 
 import contextlib
+import errno
 import hashlib
 import os
 import secrets
@@ -25,13 +26,20 @@ def fingerprint(path: str | os.PathLike[str]) -> str:
 
 
 @contextlib.contextmanager
-def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+def atomic_write(
+    path: str | os.PathLike[str], size: int | None = None
+) -> Iterator[IO[bytes]]:
     """Open a binary file that gets the name `path` only when it is complete.
 
     The bytes go to a temporary file in the same folder, are flushed to the disk and
     renamed over `path`; then the folder is flushed too, where it can be, since a rename
     that has not reached the disk is lost with the power. On any error `path` is left as
     it was.
+
+    Args:
+        path: the file's name.
+        size: the bytes that it will have, where that is known; for the message where
+            the disk is full.
 
     Raises:
         OutputError: the folder or the disk does not take the file.
@@ -41,8 +49,8 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     # apart.
     part = path.with_name(f".{path.name[:50]}.{secrets.token_hex(8)}.part")
     try:
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         try:
+            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
             with os.fdopen(descriptor, "wb") as file:
                 yield file
                 file.flush()
@@ -56,13 +64,21 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     except OutputError:
         raise
     except OSError as error:
-        raise OutputError(f"Cannot write {path}: {error.strerror or error}.") from error
+        raise OutputError(
+            f"Cannot write {path}{_needed(error, size)}: {error.strerror or error}."
+        ) from error
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
     """Write `data` to `path`, whole or not at all (see `atomic_write`)."""
-    with atomic_write(path) as file:
+    with atomic_write(path, len(data)) as file:
         file.write(data)
+
+
+def _needed(error: OSError, size: int | None) -> str:
+    """How much room a file needs, where there was too little."""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    return f", which needs {size:,} bytes" if full and size is not None else ""
 
 
 def _sync_folder(folder: Path) -> None:

@@ -4,10 +4,13 @@ A command returns its exit status, or None for 0, and raises `IqaError` for what
 the run. Results go to stdout, all else to stderr.
 """
 
+import contextlib
 import importlib
 import logging
 import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -37,6 +40,7 @@ SOME_FAILED = 1
 WRONG_USE = 2
 BROKEN = 3  # a model, weight or output problem that ends the run
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+TERMINATED = 143  # 128 + SIGTERM
 READER_GONE = 141  # 128 + SIGPIPE
 
 # The first that fits counts.
@@ -96,6 +100,7 @@ class _Program(click.Group):
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         extra["standalone_mode"] = False
         _show_log()
+        _end_in_order()
         try:
             sys.exit(super().main(args, "iqa-zoo", **extra) or 0)
         except click.ClickException as error:
@@ -104,18 +109,25 @@ class _Program(click.Group):
         except click.Abort:
             sys.exit(INTERRUPTED)
         except _ReaderGone:
-            _drop_output()
+            _drop(sys.stdout)
             sys.exit(READER_GONE)
         except tuple(kind for kind, _ in STATUS) as error:
             _say_error(error)
             if not isinstance(error, IqaError):
-                _drop_output()
+                _drop(sys.stdout)
             sys.exit(next(status for kind, status in STATUS if isinstance(error, kind)))
 
 
-def say(text: str) -> None:
-    """One line on stderr, with the program's name before it."""
-    click.echo(f"iqa-zoo: {visible(text)}", err=True)
+def say(text: str, before: str = "iqa-zoo: ") -> None:
+    """One line on stderr, with the program's name before it.
+
+    Where stderr cannot be written, as when it goes to a file on the same full disk, the
+    exit status says enough.
+    """
+    try:
+        click.echo(f"{before}{visible(text)}", err=True)
+    except OSError:
+        _drop(sys.stderr)
 
 
 def _say_error(error: BaseException) -> None:
@@ -123,7 +135,7 @@ def _say_error(error: BaseException) -> None:
     first, *more = text.split("\n") if isinstance(error, REPORTS) else [text]
     say(f"error: {first}")
     for line in more:
-        click.echo(f"  {visible(line)}", err=True)
+        say(line, "  ")
 
 
 class _Say(logging.Handler):
@@ -139,6 +151,20 @@ def _show_log() -> None:
         logger.setLevel(logging.INFO)
 
 
+def _end_in_order() -> None:
+    """Let what is being written be put in order when the program is told to end."""
+
+    def end(number: int, frame: Any) -> NoReturn:
+        signal.signal(number, signal.SIG_DFL)  # the second time it ends at once
+        sys.exit(TERMINATED)
+
+    if (
+        threading.current_thread() is threading.main_thread()
+        and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    ):
+        signal.signal(signal.SIGTERM, end)
+
+
 def visible(text: str) -> str:
     """`text` with line breaks, control characters and broken bytes as escapes."""
     if text.isprintable():
@@ -148,10 +174,10 @@ def visible(text: str) -> str:
     )
 
 
-def _drop_output() -> None:
+def _drop(stream: Any) -> None:
     # What is still buffered would be written, and fail, once more at exit.
-    if sys.stdout is sys.__stdout__ and sys.stdout is not None:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with contextlib.suppress(AttributeError, OSError):  # it is closed, or a test's
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 @click.group(cls=_Program, context_settings={"help_option_names": ["-h", "--help"]})

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import IO, Any
 
 from iqa_zoo.errors import OutputError, UsageError
+from iqa_zoo.files import write_bytes
 from iqa_zoo.results import FIELDS, ImageScore, from_row, to_row
 
 
@@ -52,54 +53,157 @@ class RowWriter:
     def __init__(self, stream: Any, name: str) -> None:
         self._stream = stream
         self._name = name
+        self._is_file = _is_file(stream)
 
     def write(self, row: bytes) -> None:
-        """Write one row; where the disk is full, take away the part that fitted.
+        """Write one row; where the disk takes only a part, take that away.
 
         Raises:
             OutputError: it cannot be written.
             BrokenPipeError: nobody reads it any more.
         """
-        size = self._size()
+        size = os.fstat(self._stream.fileno()).st_size if self._is_file else None
         rest = memoryview(row)
         try:
             while rest:
                 rest = rest[self._stream.write(rest) or 0 :]
-        except BrokenPipeError:
+        except BaseException as error:
+            if size is not None and 0 < len(rest) < len(row):
+                with contextlib.suppress(OSError):
+                    os.ftruncate(self._stream.fileno(), size)
+            if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
+                raise self._failed(error) from error
             raise
-        except OSError as error:
-            if size is not None:
-                os.ftruncate(self._stream.fileno(), size)
-            raise OutputError(
-                f"Cannot write {self._name}: {error.strerror or error}. The rows that "
-                "are there are whole."
-            ) from error
 
-    def _size(self) -> int | None:
+    def close(self) -> None:
+        """Bring the rows to the disk, which may say only now that it has no room.
+
+        Raises:
+            OutputError: it cannot take them.
+        """
         try:
-            status = os.fstat(self._stream.fileno())
-        except OSError:  # no real file
-            return None
-        return status.st_size if stat.S_ISREG(status.st_mode) else None
+            with self._stream:
+                if self._is_file:
+                    os.fsync(self._stream.fileno())
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def _failed(self, error: OSError) -> OutputError:
+        return OutputError(
+            f"Cannot write {self._name}: {error.strerror or error}. The rows written "
+            "before are whole."
+        )
+
+
+def check_new(path: str) -> None:
+    """Refuse to write to a file that holds something.
+
+    Raises:
+        UsageError: it does.
+    """
+    if os.path.isfile(path) and os.path.getsize(path):
+        raise UsageError(
+            f"{path} is there already: --resume scores what it lacks, --overwrite "
+            "replaces it."
+        )
 
 
 @contextlib.contextmanager
-def open_rows(path: str, form: str, *, overwrite: bool) -> Iterator[RowWriter]:
+def open_rows(
+    path: str,
+    form: str,
+    *,
+    overwrite: bool = False,
+    earlier: Callable[[ImageScore], object] | None = None,
+) -> Iterator[RowWriter]:
     """A file to append rows to, with the head line that its format has.
 
+    One process writes a file at a time, where the system has locks: two would score the
+    same images, and one might cut off as torn what the other is writing.
+
+    Args:
+        path: the file.
+        form: "csv" or "jsonl".
+        overwrite: whether to replace a file of that name, now, with one without rows.
+        earlier: called with each score that the file holds already; without it the file
+            may hold nothing.
+
     Raises:
-        OutputError: it cannot be written.
+        OutputError: it cannot be written, or another process writes it.
+        UsageError: it holds something that is not to be replaced or added to.
     """
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | (os.O_TRUNC if overwrite else 0)
     try:
-        stream = os.fdopen(os.open(path, flags, 0o666), "ab", buffering=0)
+        stream = _open_alone(path)
+        if overwrite and _is_file(stream) and os.path.getsize(path):
+            if os.name == "nt":  # which replaces no file that is open
+                stream.close()
+            try:
+                write_bytes(os.path.realpath(path), HEADS[form])
+            finally:
+                stream.close()
+            stream = _open_alone(path)
+    except OutputError:
+        raise
     except OSError as error:
         raise OutputError(f"Cannot write {path}: {error.strerror or error}.") from error
-    with stream:
-        writer = RowWriter(stream, path)
-        if os.fstat(stream.fileno()).st_size == 0:
-            writer.write(HEADS[form])
+    writer = RowWriter(stream, path)
+    try:
+        if _is_file(stream):
+            if earlier is not None:
+                for score in read_rows(path, form):
+                    earlier(score)
+            elif not overwrite:
+                check_new(path)
+            if not os.path.getsize(path):
+                writer.write(HEADS[form])
         yield writer
+    except BaseException:
+        with contextlib.suppress(OutputError):
+            writer.close()
+        raise
+    writer.close()
+
+
+def _open_alone(path: str) -> IO[bytes]:
+    """A file to append to, locked until it is closed."""
+    while True:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+        stream = os.fdopen(descriptor, "ab", buffering=0)
+        try:
+            if not _is_file(stream):
+                return stream
+            _lock(stream, path)
+            # Another process may have replaced the file before it was locked.
+            if os.path.samestat(os.fstat(descriptor), os.stat(path)):
+                return stream
+        except BaseException:
+            stream.close()
+            raise
+        stream.close()
+
+
+def _lock(stream: IO[bytes], path: str) -> None:
+    try:
+        import fcntl
+    except ImportError:  # on Windows
+        return
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise OutputError(
+            f"Cannot write {path}: another process is writing it. Wait until that has "
+            "ended, or name another file."
+        ) from error
+    except OSError:  # a disk without locks
+        pass
+
+
+def _is_file(stream: Any) -> bool:
+    """Whether it is a file on a disk, and no pipe, device or object of Python's."""
+    try:
+        return stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
+    except OSError:
+        return False
 
 
 def read_rows(path: str, form: str) -> Iterator[ImageScore]:

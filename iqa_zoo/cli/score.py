@@ -15,8 +15,9 @@ import click
 
 from iqa_zoo.cli import INTERRUPTED, SOME_FAILED, say
 from iqa_zoo.cli.completion import model_names
-from iqa_zoo.cli.rows import HEADS, ROWS, RowWriter, open_rows, read_rows
+from iqa_zoo.cli.rows import HEADS, ROWS, RowWriter, check_new, open_rows
 from iqa_zoo.errors import MissingLibraryError, OutputError, UsageError
+from iqa_zoo.files import atomic_write
 from iqa_zoo.results import ImageScore
 
 SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
@@ -124,12 +125,12 @@ def command(
     tally = _Tally(len(scorer.models))
     extremes = _Extremes(max(best or 0, copy_best[0] if copy_best else 0), worst or 0)
     done: set[tuple[str, str]] = set()
-    if out and resume and os.path.exists(out):
-        for score in read_rows(out, form):
-            done.add((score.path, score.model))
-            tally.add(score)
-            extremes.add(score)
-        tally.earlier = tally.rows
+
+    def know(score: ImageScore) -> None:
+        done.add((score.path, score.model))
+        tally.add(score)
+        tally.earlier += 1
+        extremes.add(score)
 
     def is_done(name: str) -> bool:
         return all((name, model) in done for model in scorer.models)
@@ -139,7 +140,9 @@ def command(
     names = _Names(paths, null, is_done)
     try:
         with (
-            _rows_to(out, form, overwrite, selecting, scorer.models) as write,
+            _rows_to(
+                out, form, overwrite, know if resume else None, selecting, scorer.models
+            ) as write,
             _progress(paths, is_done) as bar,
             contextlib.closing(scorer.score(names, live="-" in paths)) as scores,
         ):
@@ -155,11 +158,11 @@ def command(
                     bar.refresh()
                 tally.add(score)
                 extremes.add(score)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as ending:
         say(f"interrupted: {tally.summary(names.left_out)}")
         if out:
             say(f"{out} holds whole rows; --resume scores the rest.")
-        return INTERRUPTED
+        return getattr(ending, "code", INTERRUPTED)
     if selecting:
         write = _to_stdout("table" if out else form, scorer.models)
         for model in scorer.models:
@@ -194,11 +197,8 @@ def _checked_format(
         )
     if resume and overwrite:
         raise click.UsageError("Give --resume or --overwrite, not both.")
-    if os.path.isfile(out) and os.path.getsize(out) and not (resume or overwrite):
-        raise click.UsageError(
-            f"{out} is there already: --resume scores what it lacks, --overwrite "
-            "replaces it."
-        )
+    if not (resume or overwrite):
+        check_new(out)
     return form
 
 
@@ -329,11 +329,16 @@ class _Extremes:
 
 @contextlib.contextmanager
 def _rows_to(
-    out: str | None, form: str, overwrite: bool, selecting: bool, models: Sequence[str]
+    out: str | None,
+    form: str,
+    overwrite: bool,
+    earlier: Write | None,
+    selecting: bool,
+    models: Sequence[str],
 ) -> Iterator[Write]:
     """Where the row of every image goes while they are scored."""
     if out:
-        with open_rows(out, form, overwrite=overwrite) as writer:
+        with open_rows(out, form, overwrite=overwrite, earlier=earlier) as writer:
             yield lambda score: writer.write(ROWS[form](score))
     elif selecting:
         yield lambda score: None
@@ -396,6 +401,12 @@ def _copy(scores: Sequence[ImageScore], folder: str) -> None:
         width = len(str(len(scores)))
         for rank, score in enumerate(scores, 1):
             name = f"{rank:0{width}}-{os.path.basename(score.path)}"
-            shutil.copyfile(score.path, os.path.join(folder, name))
+            with (
+                open(score.path, "rb") as photo,
+                atomic_write(os.path.join(folder, name)) as copy,
+            ):
+                shutil.copyfileobj(photo, copy)
+    except OutputError:
+        raise
     except OSError as error:
         raise OutputError(f"Cannot copy to {folder}: {error}.") from error
