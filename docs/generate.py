@@ -34,25 +34,24 @@ LAST_DIGIT = 0.0101
 
 
 def models_table() -> str:
-    """One line a model that has weights of its own."""
-    rows = []
+    """One line a weight set: ours first, then others'; then models without any."""
+    ours, others, untrained = [], [], []
     for name, card in all_cards().items():
+        start = (card["title"], f"{card['parameters'] / 1e6:.1f} M")
         for tag, weights in card.get("weights", {}).items():
             preferred = card.get("preferred") and tag == card["default_weights"]
-            rows.append(
-                (
-                    f"`{name}.{tag}`" + (" (default)" if preferred else ""),
-                    card["title"],
-                    f"{card['parameters'] / 1e6:.1f} M",
-                    f"{weights['bytes'] / 1e6:.1f} MB",
-                    weights["data"].partition(":")[0],
-                    f"{weights['results']['trained']['srocc']['median']:.3f}",
-                )
-            )
-    if not rows:
-        return "No trained weights yet.\n"
-    titles = ("model", "what", "parameters", "file", "trained on", "SROCC")
-    return table(titles, rows)
+            model = f"`{name}.{tag}`" + (" (default)" if preferred else "")
+            judges = weights.get("task", card["task"])
+            data = weights["data"].partition(":")[0]
+            if weights["kind"] == "external":
+                others.append((model, *start, judges, f"{data}; fetched", ""))
+                continue
+            srocc = weights["results"]["trained"]["srocc"]["median"]
+            ours.append((model, *start, judges, data, f"{srocc:.3f}"))
+        if not card.get("weights"):
+            untrained.append((f"`{name}`", *start, "", "train it yourself", ""))
+    titles = ("model", "what", "parameters", "judges", "trained on", "SROCC")
+    return table(titles, ours + others + untrained)
 
 
 def models_pages() -> str:
@@ -61,10 +60,9 @@ def models_pages() -> str:
 
 
 def model_page(name: str, card: dict) -> str:
-    paper, inputs, output = card["paper"], card["input"], card["output"]
+    paper, output = card["paper"], card["output"]
     low, high = output["scale"]
     better = output["direction"].replace("_", " ")
-    size = " × ".join(map(str, inputs["size"]))
     lines = [
         f"## {name}",
         "",
@@ -73,9 +71,7 @@ def model_page(name: str, card: dict) -> str:
         f"- Paper: [{paper['title']}]({paper['url']}), {paper['authors']}, "
         f"{paper['venue']}, {paper['year']}",
         f"- Scale: {low} to {high}, {better}, from {output['bins']} bins",
-        f"- Input: {size} pixels (height × width), RGB; fit by `{inputs['fit']}`, "
-        f"shrunk by `{inputs['shrink']}`, enlarged by `{inputs['enlarge']}`; "
-        f"photos of fewer than {inputs['least']} pixels a side are refused",
+        f"- Input: {input_fact(card['input'])}",
         f"- Parameters: {card['parameters']:,}, of which "
         f"{card['trainable_parameters']:,} are trained",
         "",
@@ -85,11 +81,22 @@ def model_page(name: str, card: dict) -> str:
         "",
     ]
     for tag, weights in card.get("weights", {}).items():
-        lines += [f"### {name}.{tag}", "", weights_page(weights)]
+        page = external_page if weights["kind"] == "external" else weights_page
+        lines += [f"### {name}.{tag}", "", page(weights)]
     return "\n".join(lines)
 
 
+def input_fact(rule: dict) -> str:
+    size = " × ".join(map(str, rule["size"]))
+    return (
+        f"{size} pixels (height × width), RGB; fit by `{rule['fit']}`, "
+        f"shrunk by `{rule['shrink']}`, enlarged by `{rule['enlarge']}`; "
+        f"photos of fewer than {rule['least']} pixels a side are refused"
+    )
+
+
 def weights_page(weights: dict) -> str:
+    """A weight set that was trained here."""
     facts = [
         ("trained on", f"{weights['trained_on']:,} images. {weights['data']}"),
         ("terms of the data", weights["terms"]),
@@ -110,8 +117,30 @@ def weights_page(weights: dict) -> str:
     return "\n".join(parts)
 
 
+def external_page(weights: dict) -> str:
+    """A weight set that others trained and publish."""
+    facts = [
+        ("trained by others on", weights["data"]),
+        ("terms of the data", weights["terms"]),
+        ("licence of the weights", weights["licence"]),
+        ("where", weights["where"]),
+        ("file", file_fact(weights)),
+    ]
+    if "task" in weights:
+        facts.insert(0, ("judges", weights["task"]))
+    if "input" in weights:
+        facts.append(("input", input_fact(weights["input"])))
+    for figure, value in weights.get("published", {}).items():
+        facts.append((f"published: {figure}", str(value)))
+    notes = [f"{note}\n" for note in weights.get("notes", [])]
+    return "\n".join([table(("", ""), facts), *notes])
+
+
 def file_fact(file: dict) -> str:
-    return f"`{file['file']}`, {file['bytes']:,} bytes, sha256 `{file['sha256']}`"
+    size = f"{file['bytes']:,} bytes" if "bytes" in file else "size not published"
+    hashes = {"sha256": "sha256", "git_blob": "git blob", "md5": "md5"}
+    said = [f"{hashes[key]} `{file[key]}`" for key in hashes if key in file]
+    return ", ".join([f"`{file['file']}`", size, *said])
 
 
 def results_table(results: dict) -> str:
