@@ -6,7 +6,7 @@ import io
 import json
 import logging
 import os
-import tempfile
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -71,8 +71,9 @@ def train(
         epochs: instead of the recipe's, for every stage.
         precision: "auto" (float32 on a CPU, mixed_float16 on a GPU, mixed_bfloat16 on a
             TPU) or a Keras policy.
-        cache: folder for what is computed once for all runs on these images; None
-            for one inside `out` that goes when the run ends.
+        cache: folder for what is computed once for all runs on these images; None, or
+            where it cannot be written, for one inside `out` that goes when the run
+            ends.
         callbacks: Keras callbacks for every stage.
         command: what the card says made the weights.
         **columns: further arguments of `read_labels` (mos, std, group, range, ...).
@@ -86,21 +87,24 @@ def train(
         UsageError: `out` holds files already, an argument that cannot be meant, or
             weights to start from that were trained on images of the test part.
         WeightsError: the weights to start from are missing.
-        OutputError: `out` cannot be written.
+        OutputError: `out` cannot be written, or, which is found before the first step,
+            has no room for the weights.
     """
     if seed < 0 or (split or 0) < 0 or (epochs is not None and epochs < 1):
         raise UsageError("seed and split start from 0, epochs from 1.")
     name = model or registry.default_model()
     entry = registry.resolve(name, None)
-    out = _fresh_folder(out)
+    out = Path(out)
     labels = as_labels(labels, images, **columns)
     scale, bins = tuple(entry.output["scale"]), entry.output["bins"]
     targets = labels.distribution(scale, bins).astype(np.float32)
     parts = _split(labels, split, train_on_validation)
 
     keras.utils.set_random_seed(seed)
-    with _policy(precision) as policy, _cache_folder(cache, out) as folder:
+    with _policy(precision) as policy, _claimed(out) as unfinished:
         network, source = _start(name, start)
+        room = unfinished / "room"
+        write_bytes(room, bytes(4 * network.count_params()))
         started = (
             source.name if source else "random" if start == "random" else "imagenet"
         )
@@ -118,7 +122,8 @@ def train(
                 trunk,
                 labels.paths,
                 entry.input,
-                folder,
+                Path(cache or unfinished),
+                spare=unfinished,
                 mirror=stage.get("mirror", False),
             )
             log = _History(stage["name"], upper, inputs, labels, parts, scale)
@@ -152,8 +157,10 @@ def train(
             metrics[f"{part}_constant"] = constant_figures(
                 labels, rows, parts["train"], scale, bins
             )
-    seen |= {fingerprints[row] for row in parts["train"]}
-    _write_run(out, entry, network, metrics, history, labels, parts, seen, command)
+        seen |= {fingerprints[row] for row in parts["train"]}
+        with contextlib.suppress(OSError):
+            room.unlink()
+        _write_run(out, entry, network, metrics, history, labels, parts, seen, command)
     return out
 
 
@@ -259,27 +266,25 @@ def _policy(precision: str) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _cache_folder(cache: str | os.PathLike[str] | None, out: Path) -> Iterator[Path]:
-    """The folder of what is computed once; without `cache` one that goes at the end."""
-    if cache is not None:
-        yield Path(cache)
-        return
-    with tempfile.TemporaryDirectory(
-        prefix="cache-", dir=out, ignore_cleanup_errors=True
-    ) as folder:
-        yield Path(folder)
+def _claimed(out: Path) -> Iterator[Path]:
+    """A folder in the new or empty folder `out`, which goes at the end.
 
-
-def _fresh_folder(out: str | os.PathLike[str]) -> Path:
-    out = Path(out)
+    As long as it is there, no other training takes `out`.
+    """
+    folder = out / "unfinished"
     try:
         out.mkdir(parents=True, exist_ok=True)
-        full = any(out.iterdir())
+        if any(out.iterdir()):
+            raise UsageError(
+                f"{out} holds files already; give a new or an empty folder."
+            )
+        folder.mkdir()
     except OSError as error:
         raise OutputError(f"Cannot make the folder {out}: {error.strerror}.") from error
-    if full:
-        raise UsageError(f"{out} holds files already; give a new or an empty folder.")
-    return out
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _write_run(

@@ -8,6 +8,7 @@ its mirror image, and the stage trains what lies above on those.
 import hashlib
 import json
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,7 @@ def cached_inputs(
     rule: Mapping[str, Any],
     cache: Path,
     *,
+    spare: Path | None = None,
     mirror: bool,
 ) -> np.ndarray:
     """What a stage trains on, for every picture, memory-mapped from a file in `cache`.
@@ -67,6 +69,7 @@ def cached_inputs(
         rule: the card's input rule.
         cache: folder of the file; its name is made of the hashes of the trunk's
             weights, the pictures and the rule, so that a second run finds it.
+        spare: folder of the file where `cache` does not take it.
         mirror: whether to add every picture's mirror image as a second view. Pictures
             themselves are mirrored when they are drawn, and have one view here.
 
@@ -75,12 +78,19 @@ def cached_inputs(
 
     Raises:
         ImageError: a picture that cannot be read.
-        OutputError: the cache cannot be written.
+        OutputError: no folder takes the file.
     """
     views = 2 if mirror and trunk is not None else 1
     place = cache / f"inputs-{_key(trunk, paths, rule, views)}.npy"
     if not place.exists():
-        _compute(trunk, paths, rule, views, place)
+        try:
+            _compute(trunk, paths, rule, views, place)
+        except OutputError as error:
+            if spare in (None, cache):
+                raise
+            logger.warning("Nothing is kept for the next run: %s", error)
+            place = spare / place.name
+            _compute(trunk, paths, rule, views, place)
     return np.load(place, mmap_mode="r")
 
 
@@ -109,7 +119,8 @@ def _compute(
         place.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"Cannot make {place.parent}: {error.strerror}.") from error
-    with atomic_write(place) as file:
+    size = len(paths) * views * math.prod(shape) * dtype.itemsize
+    with atomic_write(place, size) as file:
         np.lib.format.write_array_header_1_0(
             file,
             {

@@ -217,7 +217,7 @@ def test_several_stages_and_whole_pictures(eager, opinions, tmp_path, caplog):
         "everything",
     ]
     assert "Stage: everything (1 epochs)." in caplog.text
-    assert not (run / "cache").exists()
+    assert not (run / "unfinished").exists()
 
 
 def test_dmos_and_training_on_validation(eager, opinions, cache, tmp_path):
