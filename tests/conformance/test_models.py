@@ -1,6 +1,7 @@
 """What holds for every model of the zoo and every weight set that comes with it.
 
-Everything is asked of the cards: a new card is tested without a new line here.
+Everything is asked of the cards: a new card is tested without a new line here. What
+would take a large network too long is marked `slow` for it.
 """
 
 import functools
@@ -12,20 +13,33 @@ import pytest
 from safetensors.numpy import load, save
 
 import iqa_zoo
-from iqa_zoo import cards, registry
+from iqa_zoo import cards, registry, store
 from iqa_zoo.engines.convert import to_litert
 from iqa_zoo.engines.litert import LiteRT
+from iqa_zoo.errors import OutputError
 from iqa_zoo.images import fit_image, read_image
 from iqa_zoo.models.losses import TERMS, score_mean
 from tests.helpers.small import eagerly, make_opinions
 
-MODELS = registry.list_models()
+MODELS = list(cards.all_cards())
+LARGE = [n for n in MODELS if cards.all_cards()[n]["parameters"] > 10e6]
 WEIGHT_SETS = [
     f"{name}.{tag}"
     for name in MODELS
     for tag in cards.all_cards()[name].get("weights", {})
 ]
-SIDE = 96  # pixels; networks take any size, and small ones are quick
+try:
+    # Before the tests get a store of their own.
+    STORE = store.home() / "weights"
+except OutputError:
+    STORE = None
+
+# For what takes seconds in a small network, and a minute in a large one.
+costly = pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=pytest.mark.slow if n in LARGE else ()) for n in MODELS],
+    indirect=True,
+)
 
 
 @pytest.fixture(scope="module", params=MODELS)
@@ -38,7 +52,19 @@ def card(name):
     return iqa_zoo.model_card(name)
 
 
-@functools.cache
+def least(name):
+    """The smallest side that the network takes."""
+    rule = cards.all_cards()[name]["input"]
+    return rule.get("network_least", rule["least"])
+
+
+def side(name):
+    """A side in pixels to test with: small, since that is quick."""
+    return max(96, least(name))
+
+
+# One at a time, since large ones take half a gigabyte.
+@functools.lru_cache(maxsize=1)
 def built(name):
     """The network with random weights, and statistics that let a signal through."""
     import keras
@@ -51,16 +77,17 @@ def built(name):
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.momentum = 0.0
-    network(two_images(), training=True)
+    if norms:
+        network(two_images(side(name)), training=True)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     return network
 
 
 @functools.cache
-def two_images():
-    """A dark and a bright picture, float32 (2, 96, 96, 3)."""
-    noise = np.random.default_rng(1).integers(0, 256, (2, SIDE, SIDE, 3))
+def two_images(side):
+    """A dark and a bright picture, float32 (2, side, side, 3)."""
+    noise = np.random.default_rng(1).integers(0, 256, (2, side, side, 3))
     noise[0] //= 4
     noise[1, ::2] = 255
     return noise.astype("float32")
@@ -72,8 +99,8 @@ def network(name):
 
 
 @pytest.fixture(scope="module")
-def images():
-    return two_images()
+def images(name):
+    return two_images(side(name))
 
 
 @pytest.fixture(scope="module")
@@ -127,16 +154,18 @@ def test_answers(network, card, images, answers):
     assert (images == images.astype("uint8")).all(), "the input was changed"
 
 
-def test_every_size_is_an_input(network, card):
-    least = card["input"]["least"]
-    for height, width in ((least, least), (least, 3 * least + 1)):
+def test_every_size_is_an_input(name, network, card):
+    height = least(name)
+    for width in (height, height + 65):
         check_answers(ask(network, np.zeros((1, height, width, 3), "float32")), card)
 
 
+@costly
 def test_arrays_round_trip_into_a_static_network(name, stored, images, answers):
     """Arrays lead to the same network, and a static size to the same answers."""
-    twin = iqa_zoo.load_model(name, None, size=(SIDE, SIDE))
-    assert twin.input_shape == (None, SIDE, SIDE, 3)
+    size = (side(name), side(name))
+    twin = iqa_zoo.load_model(name, None, size=size)
+    assert twin.input_shape == (None, *size, 3)
     assert np.abs(ask(twin, images) - answers).max() > 1e-6
     registry.fill(twin, stored, "that file")
     known = registry.variables(twin)
@@ -146,6 +175,7 @@ def test_arrays_round_trip_into_a_static_network(name, stored, images, answers):
     np.testing.assert_array_equal(ask(twin, images), answers)
 
 
+@costly
 def test_other_bins(name, card, images):
     network = iqa_zoo.load_model(name, None, bins=5)
     assert network.output_shape == (None, 5)
@@ -154,18 +184,26 @@ def test_other_bins(name, card, images):
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
-    """A folder with every network as `NAME.keras`, and its answers as `NAME.npy`."""
+    """A function that saves a network once, and what it answers beside it."""
     folder = tmp_path_factory.mktemp("saved")
-    for name in MODELS:
-        built(name).save(folder / f"{name}.keras")
-        np.save(folder / f"{name}.npy", ask(built(name), two_images()))
-    return folder
+
+    def save_once(name):
+        path = folder / f"{name}.keras"
+        if not path.exists():
+            images = two_images(side(name))
+            built(name).save(path)
+            answers = ask(built(name), images)
+            np.savez(path.with_suffix(".npz"), images=images, answers=answers)
+        return path
+
+    return save_once
 
 
+@costly
 def test_save_and_reload(name, network, images, answers, saved):
     import keras
 
-    again = keras.saving.load_model(saved / f"{name}.keras", safe_mode=True)
+    again = keras.saving.load_model(saved(name), safe_mode=True)
     assert again.compiled
     assert again.loss.get_config() == network.loss.get_config()
     np.testing.assert_array_equal(ask(again, images), answers)
@@ -173,21 +211,27 @@ def test_save_and_reload(name, network, images, answers, saved):
 
 RELOAD = """
 import sys, pathlib, keras, numpy as np, iqa_zoo.models.losses
-images = np.load(sys.argv[1])
-for path in map(pathlib.Path, sys.argv[2:]):
+for path in map(pathlib.Path, sys.argv[1:]):
     network = keras.saving.load_model(path, safe_mode=True)
     assert network.compiled
-    found = np.asarray(network(images, training=False))
-    np.testing.assert_allclose(found, np.load(path.with_suffix(".npy")), atol=1e-6)
+    kept = np.load(path.with_suffix(".npz"))
+    found = np.asarray(network(kept["images"], training=False))
+    np.testing.assert_allclose(found, kept["answers"], atol=1e-6)
+    del network
 """
 
 
-def test_reload_in_a_fresh_process(saved, images, tmp_path):
-    np.save(tmp_path / "images.npy", images)
-    files = sorted(saved.glob("*.keras"))
-    assert len(files) == len(MODELS)
+@pytest.mark.parametrize(
+    "names",
+    [
+        pytest.param([n for n in MODELS if n not in LARGE], id="small"),
+        *(pytest.param([n], id=n, marks=pytest.mark.slow) for n in LARGE),
+    ],
+)
+def test_reload_in_a_fresh_process(names, saved):
+    files = [saved(name) for name in names]
     done = subprocess.run(
-        [sys.executable, "-c", RELOAD, tmp_path / "images.npy", *files],
+        [sys.executable, "-c", RELOAD, *files],
         capture_output=True,
         text=True,
         check=False,
@@ -195,22 +239,25 @@ def test_reload_in_a_fresh_process(saved, images, tmp_path):
     assert done.returncode == 0, done.stderr
 
 
-def has_litert(name):
-    sets = cards.all_cards()[name].get("weights", {})
-    return any("litert" in weights for weights in sets.values())
-
-
 # Converting takes 20 s. Where a LiteRT file comes with the model, `test_weight_set`
 # shows on it that the two agree.
+def converts_slowly(name):
+    sets = cards.all_cards()[name].get("weights", {})
+    return name in LARGE or any("litert" in weights for weights in sets.values())
+
+
 @pytest.mark.export
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(n, marks=pytest.mark.slow if has_litert(n) else ()) for n in MODELS],
+    [
+        pytest.param(n, marks=pytest.mark.slow if converts_slowly(n) else ())
+        for n in MODELS
+    ],
     indirect=True,
 )
 def test_litert_equals_keras(network, card, images, answers):
     kind, scale = card["output"]["kind"], card["output"]["scale"]
-    content = to_litert(network, (SIDE, SIDE), output=kind, scale=scale)
+    content = to_litert(network, images.shape[1:3], output=kind, scale=scale)
     found = LiteRT(content, kind, network.name).predict(images.astype("uint8"))
     np.testing.assert_allclose(found, answers, atol=1e-4)
     np.testing.assert_allclose(
@@ -218,6 +265,7 @@ def test_litert_equals_keras(network, card, images, answers):
     )
 
 
+@costly
 def test_one_step_changes_every_trainable_weight(name, card, images):
     import keras
 
@@ -242,9 +290,10 @@ def test_recipe_names_layers_and_terms(network, card):
         assert stage["loss"].keys() <= TERMS.keys()
 
 
+@costly
 def test_recipe_runs(name, card, tmp_path, opinions, monkeypatch):
     """The card's recipe from end to end, on smaller pictures and for one epoch."""
-    card["input"]["size"] = [SIDE, SIDE]
+    card["input"]["size"] = [side(name), side(name)]
     known = {**cards.all_cards(), name: card}
     monkeypatch.setattr(cards, "all_cards", lambda: known)
     with eagerly():
@@ -271,7 +320,13 @@ def opinions(tmp_path_factory):
 def test_weight_set(full_name, photos):
     """From the file: LiteRT, as `score` runs it, and Keras answer alike."""
     entry = registry.resolve(full_name)
-    assert entry.weights["arrays"] == len(entry.arrays())
+    if entry.weights["kind"] == "external":
+        file = STORE and STORE / entry.weights["file"]
+        if not (file and file.exists()):
+            pytest.skip(f"needs {entry.weights['file']} in the store")
+        store.add(full_name, file)
+    else:
+        assert entry.weights["arrays"] == len(entry.arrays())
     files = sorted(p for p in photos.rglob("*") if p.suffix in (".jpg", ".png"))[:3]
     rule = entry.input
     rules = {key: rule[key] for key in ("fit", "shrink", "enlarge")}

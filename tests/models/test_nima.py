@@ -11,9 +11,12 @@ from iqa_zoo import registry, store
 from iqa_zoo.errors import UsageError
 from iqa_zoo.models import nima
 
-MODELS = {
-    "mobilenetv2": "nima-mobilenetv2",
-    "efficientnet-lite0": "nima-efficientnet-lite0",
+# Layers of each backbone that are computed by other means too.
+LOWER = ("stem_relu6", "block0_out", "block1_expand_relu6", "block1_out")
+LAYERS = {
+    "mobilenet": ("stem_relu6", "block0_out", "block5_out", "block12_out"),
+    "mobilenetv2": LOWER,
+    "efficientnet-lite0": LOWER,
 }
 
 
@@ -28,7 +31,17 @@ def test_arguments_out_of_range(wrong):
         nima.mobilenetv2(**wrong)
 
 
-@pytest.fixture(scope="module", params=MODELS)
+@pytest.mark.parametrize(
+    "build, least",
+    [(nima.vgg16, 224), (nima.vgg16_gap, 32), (nima.inception_resnet_v2, 75)],
+    ids=["vgg16", "vgg16-gap", "inception-resnet-v2"],
+)
+def test_size_below_the_least(build, least):
+    with pytest.raises(UsageError, match=f"takes {least} pixels a side"):
+        build(size=(least, least - 1))
+
+
+@pytest.fixture(scope="module", params=LAYERS)
 def trained(request, imagenet_weights):
     """Backbone's name, NIMA network filled with ImageNet, published arrays."""
     import keras
@@ -38,8 +51,8 @@ def trained(request, imagenet_weights):
     name = request.param
     file = cards.backbone_card(name)["weights"]["imagenet"]["file"]
     store.add(f"{name}.imagenet", imagenet_weights / file)
-    network = registry.load_model(MODELS[name], "imagenet")
-    wanted = ("stem_relu6", "block0_out", "block1_expand_relu6", "block1_out", "pool")
+    network = registry.load_model(f"nima-{name}", "imagenet")
+    wanted = (*LAYERS[name], "pool")
     look = keras.Model(
         network.inputs, [network.get_layer(layer).output for layer in wanted]
     )
@@ -57,7 +70,7 @@ def kinds(photos):
 
 
 def plain(name, published, image):
-    """Stem and first two blocks by bare convolutions of the published arrays."""
+    """What `LAYERS` name, by bare convolutions of the published arrays."""
 
     def relu6(x):
         return tf.clip_by_value(x, 0, 6)
@@ -83,6 +96,17 @@ def plain(name, published, image):
         kernel = np.moveaxis(kernel, (0, 1), (2, 3) if depthwise else (3, 2))
         return kernel, beta - mean * factor
 
+    seen = {}
+    if name == "mobilenet":
+        x = image / 127.5 - 1
+        for index in range(27):
+            stride = 2 if index in (0, 3, 7, 11, 23) else 1
+            depthwise = index % 2 == 1
+            x = relu6(conv(x, *folded(index), stride=stride, depthwise=depthwise))
+            layer = f"block{index // 2 - 1}_out" if index else "stem_relu6"
+            if layer in LAYERS[name] and not depthwise:
+                seen[layer] = x
+        return seen
     if name == "mobilenetv2":
         layers = [tuple(folded(index)) for index in range(6)]
         x = image / 127.5 - 1
@@ -98,7 +122,6 @@ def plain(name, published, image):
             torch(block.format(1, "project"), bn.format(1, 2)),
         ]
         x = (image - 127) / 128
-    seen = {}
     seen["stem_relu6"] = x = relu6(conv(x, *layers[0], stride=2))
     x = relu6(conv(x, *layers[1], depthwise=True))
     seen["block0_out"] = x = conv(x, *layers[2])
