@@ -530,9 +530,7 @@ def test_unknown_formats(data):
 @pytest.mark.parametrize(
     "name, data",
     {
-        "AVIF": b"\0\0\0\x1cftypavif\0\0\0\0",
-        "HEIC": b"\0\0\0\x1cftypheic\0\0\0\0",
-        "JPEG 2000": b"\0\0\0\x0cjP  \r\n\x87\n\0\0\0\x14ftypjp2 ",
+        "HEIC film": b"\0\0\0\x1cftyphevc\0\0\0\0",
         "JPEG XL": b"\xff\x0a\xfa\x7f",
         "Photoshop": b"8BPS\0\1\0\0\0\0\0\0",
         "icon": b"\0\0\1\0\1\0\x10\x10\0\0",

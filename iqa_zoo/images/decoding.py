@@ -5,7 +5,7 @@ import functools
 import io
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from PIL import Image
 
@@ -19,29 +19,74 @@ from iqa_zoo.images.limits import (
     image_error,
     out_of_memory,
 )
-from iqa_zoo.images.pixels import Pixels, check_tiff, upright_rgb
-from iqa_zoo.images.whole import WHOLE
+from iqa_zoo.images.pixels import Pixels, check_tiff, orientation_of, upright_rgb
+from iqa_zoo.images.whole import SIZES, WHOLE
 
 
-def decode(data: bytes, name: str, limits: Limits) -> Pixels:
-    """The pixels of an encoded image, upright, as uint8 RGB `(height, width, 3)`.
+class Encoded:
+    """An encoded image whose size is known and within the limits.
+
+    A JPEG image is decoded when its pixels are asked for, all others at once.
+
+    Attributes:
+        height: of the upright picture, in pixels.
+        width: likewise.
 
     Raises:
-        ImageError: it cannot be read; `code` says why.
+        ImageError: it is none that is read, too large or not whole; `code` says why.
     """
-    check_bytes(len(data), name, limits)
-    kind = format_of(data, name)
-    whole = WHOLE[kind]
-    with decoding(name, functools.partial(whole, data)):
-        image = decoder(kind)(io.BytesIO(data))
-        check_size(image.size, name, limits)
-        if kind == "TIFF":
-            check_tiff(image, name, limits)
-        # Pillow is content with some files that lack their end, or with any file
-        # where the user has set LOAD_TRUNCATED_IMAGES.
-        if not whole(data):
-            raise EOFError("it ends before the image does")
-        return upright_rgb(image, name)
+
+    def __init__(
+        self, data: bytes, name: str, limits: Limits, also_read: Collection[str] = ()
+    ) -> None:
+        check_bytes(len(data), name, limits)
+        self.kind = format_of(data, name, also_read)
+        self._data = data
+        self._name = name
+        self._image: Image.Image | None = None  # opened, not yet decoded
+        with self._decoding():
+            image = self._image = self._open()
+            check_size(image.size, name, limits)
+            if self.kind == "TIFF":
+                check_tiff(image, name, limits)
+            # Pillow is content with some files that lack their end, or with any file
+            # where the user has set LOAD_TRUNCATED_IMAGES.
+            if not WHOLE[self.kind](data):
+                raise EOFError("it ends before the image does")
+            for size in SIZES.get(self.kind, _no_more)(data):
+                check_size(size, name, limits)
+            if self.kind != "JPEG":  # whose size is right before it is decoded
+                image.load()
+            swapped, *_ = orientation_of(image)
+        self.height, self.width = image.size if swapped else image.size[::-1]
+
+    def pixels(self, scale: int = 1) -> Pixels:
+        """The picture, upright, as uint8 RGB `(height, width, 3)`.
+
+        Args:
+            scale: 1, or, of a JPEG image, 2 or 4: each side is then the half or the
+                quarter, rounded up, and decoding takes less time and memory.
+
+        Raises:
+            ImageError: it is damaged, or there is too little memory.
+        """
+        with self._decoding():
+            image, self._image = self._image or self._open(), None
+            if scale > 1:
+                width, height = image.size
+                image.draft(None, (width // scale, height // scale))
+            return upright_rgb(image, self._name)
+
+    def _open(self) -> Image.Image:
+        return decoder(self.kind, self._name)(io.BytesIO(self._data))
+
+    def _decoding(self) -> contextlib.AbstractContextManager[None]:
+        whole = functools.partial(WHOLE[self.kind], self._data)
+        return decoding(self._name, whole)
+
+
+def _no_more(data: bytes) -> list[tuple[int, int]]:
+    return []
 
 
 _thread = threading.local()

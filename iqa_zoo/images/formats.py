@@ -6,10 +6,11 @@ import importlib
 import io
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 
 from PIL import Image
 
+from iqa_zoo.errors import UnknownNameError
 from iqa_zoo.images.limits import CONVERT, image_error
 
 # Our name of the format: the Pillow class that decodes it. Naming the classes keeps
@@ -21,6 +22,9 @@ _DECODERS = {
     "GIF": ("PIL.GifImagePlugin", "GifImageFile"),
     "WebP": ("PIL.WebPImagePlugin", "WebPImageFile"),
     "TIFF": ("PIL.TiffImagePlugin", "TiffImageFile"),
+    "AVIF": ("PIL.AvifImagePlugin", "AvifImageFile"),
+    "HEIC": ("pillow_heif.as_plugin", "HeifImageFile"),
+    "JPEG 2000": ("PIL.Jpeg2KImagePlugin", "Jpeg2KImageFile"),
 }
 
 # How a file of each format begins. Formats without a decoder above are refused by
@@ -33,8 +37,9 @@ _BEGINNINGS = {
     "GIF": rb"GIF8[79]a",
     "WebP": rb"RIFF....WEBP",
     "TIFF": rb"II[*+]\0|MM\0[*+]",
-    "AVIF": rb"....ftypavi[fs]",
-    "HEIC": rb"....ftyp(?:he[iv]|mif1|msf1)",
+    "AVIF": rb"....ftyp(?:avi[fs]|mif1.{4}(?:.{4}){0,9}?avif)",
+    "HEIC film": rb"....ftyp(?:hev|msf1)",
+    "HEIC": rb"....ftyp(?:hei|mif1)",
     "Canon raw 3": rb"....ftypcrx",
     "JPEG 2000": rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51",
     "JPEG XL": rb"\0\0\0\x0cJXL \r\n\x87\n|\xff\x0a",
@@ -64,12 +69,33 @@ _STARTS = (
     b"BM",
     b"II*\0",
     b"MM\0*",
+    b"\0\0\0\x0cjP  \r\n\x87\n",
+    b"\xff\x4f\xff\x51",
 )
 _LONGEST_START = 18
 
+#: Formats that are read only when asked for, by the name to ask with. The decoder of
+#: JPEG 2000 takes five times the memory of the others, and has more behind it.
+ON_REQUEST = {"jpeg2000": "JPEG 2000"}
 
-def format_of(data: bytes, name: str) -> str:
+
+def checked_formats(names: str | Iterable[str]) -> frozenset[str]:
+    """The formats on request that `names` ask for.
+
+    Raises:
+        UnknownNameError: a name that is not in `ON_REQUEST`.
+    """
+    names = [names] if isinstance(names, str) else names
+    for name in (names := list(names)):
+        if name not in ON_REQUEST:
+            raise UnknownNameError("format on request", name, ON_REQUEST)
+    return frozenset(ON_REQUEST[name] for name in names)
+
+
+def format_of(data: bytes, name: str, also_read: Collection[str] = ()) -> str:
     """The name of the format that `data` begins like, if that is one to read.
+
+    Formats on request are to be read where they are in `also_read`.
 
     Raises:
         ImageError: there is no data, too little, or that of another format.
@@ -79,13 +105,22 @@ def format_of(data: bytes, name: str) -> str:
     for kind, pattern in _BEGINNINGS.items():
         # Compiled here and not at import, which few images need all of.
         if re.match(pattern, data, re.DOTALL):
+            for asked_as, on_request in ON_REQUEST.items():
+                if kind == on_request and kind not in also_read:
+                    raise image_error(
+                        "refused_format",
+                        name,
+                        f"{kind} files are only read when asked for: pass "
+                        f'also_read="{asked_as}", or --also-read {asked_as}.',
+                    )
             if kind in _DECODERS:
                 return kind
             raise image_error(
                 "refused_format", name, f"{kind} files are not read. {CONVERT}"
             )
-    if len(data) < _LONGEST_START and any(
-        start.startswith(data[: len(start)]) for start in _STARTS
+    if len(data) < _LONGEST_START and (
+        any(start.startswith(data[: len(start)]) for start in _STARTS)
+        or (not any(data[:3]) and b"ftyp".startswith(data[4:8]))
     ):
         raise image_error("truncated", name, "only the first few bytes are there.")
     raise image_error(
@@ -95,18 +130,36 @@ def format_of(data: bytes, name: str) -> str:
     )
 
 
+def decoder(kind: str, name: str) -> Callable[[io.BytesIO], Image.Image]:
+    """What makes a Pillow image of an open file of a format.
+
+    Raises:
+        ImageError: the extra that reads the format is not installed.
+    """
+    try:
+        return _decoder(kind)
+    except ImportError as error:
+        if kind != "HEIC":
+            raise
+        raise image_error(
+            "refused_format",
+            name,
+            f"{kind} files are read with an extra: pip install 'iqa_zoo[heif]' "
+            f"({error}).",
+        ) from error
+
+
 @functools.cache
-def decoder(kind: str) -> Callable[[io.BytesIO], Image.Image]:
-    """What makes a Pillow image of an open file of a format."""
+def _decoder(kind: str) -> Callable[[io.BytesIO], Image.Image]:
     # Without a handler of its own, Pillow's logger would write to stderr.
     logging.getLogger("PIL").addHandler(logging.NullHandler())
     if kind == "TIFF":
         _quieten_libtiff()
     module, name = _DECODERS[kind]
-    decoder: Callable[[io.BytesIO], Image.Image] = getattr(
+    made: Callable[[io.BytesIO], Image.Image] = getattr(
         importlib.import_module(module), name
     )
-    return decoder
+    return made
 
 
 def _quieten_libtiff() -> None:

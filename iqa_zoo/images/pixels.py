@@ -1,5 +1,7 @@
 """Decoded images and arrays of any kind into upright RGB."""
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -8,21 +10,25 @@ from PIL import Image
 
 from iqa_zoo.errors import UsageError
 from iqa_zoo.images.limits import CONVERT, Limits, check_size, image_error
+from iqa_zoo.images.profiles import Conversion, to_srgb
 
 Pixels = NDArray[np.uint8]
 
-# EXIF orientation: what brings the picture upright (Exif 2.32, tag 0x0112).
+# EXIF orientation (Exif 2.32, tag 0x0112): whether rows and columns change places, and
+# whether the rows and the columns of the picture as it is stored then run backwards.
 _ORIENTATION = 0x0112
 _UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
+    2: (False, 1, -1),
+    3: (False, -1, -1),
+    4: (False, -1, 1),
+    5: (True, 1, 1),
+    6: (True, -1, 1),
+    7: (True, -1, -1),
+    8: (True, 1, -1),
 }
+_AS_STORED = (False, 1, 1)
 
+_BAND = 4_000_000  # pixels that are converted at once
 _SIXTEEN_BITS = {"I;16", "I;16L", "I;16B", "I;16N"}
 _WITH_ALPHA = {"LA", "La", "PA", "RGBA", "RGBa"}
 _OPAQUE = {"1", "L", "P", "RGB", "RGBX", "CMYK", "YCbCr"}
@@ -38,24 +44,53 @@ def check_tiff(image: Any, name: str, limits: Limits) -> None:
         raise image_error("refused_format", name, f"raw photos are not read. {CONVERT}")
 
 
-def upright_rgb(image: Image.Image, name: str) -> Pixels:
-    """A PIL image's pixels, upright, as uint8 RGB `(height, width, 3)`."""
-    image.load()
+def orientation_of(image: Image.Image) -> tuple[bool, int, int]:
+    """How to bring an image upright: whether to swap its axes, and which to turn.
+
+    Most formats must be loaded before, as Pillow would load them here.
+    """
     try:
-        turn = _UPRIGHT.get(image.getexif().get(_ORIENTATION, 1))
+        if image.format == "HEIF":  # which its decoder has turned as its boxes say
+            return _AS_STORED
+        exif = image.getexif()
+        if image.format == "AVIF":  # without what XMP says, which does not count there
+            exif = Image.Exif()
+            exif.load(image.info.get("exif", b""))
+        return _UPRIGHT.get(exif.get(_ORIENTATION, 1), _AS_STORED)
     except Exception:  # a damaged block says nothing about the picture
-        turn = None
-    rgb = _rgb(image, name)
-    if turn is not None:
-        rgb = rgb.transpose(turn)
-    return np.ascontiguousarray(np.asarray(rgb))
+        return _AS_STORED
 
 
-def _rgb(image: Image.Image, name: str) -> Image.Image:
+def upright_rgb(image: Image.Image, name: str) -> Pixels:
+    """A PIL image's pixels, upright, in sRGB, as uint8 RGB `(height, width, 3)`.
+
+    Works on a band of rows after the other, so that a large image is not held in
+    memory in more than two forms.
+    """
+    image.load()
+    swap, rows, columns = orientation_of(image)
+    to_rgb = _converter(image, name)
+    width, height = image.size
+    step = max(1, _BAND // width)
+    if step >= height and (swap, rows, columns) == _AS_STORED:
+        return np.ascontiguousarray(to_rgb(image))
+    upright = np.empty((width, height, 3) if swap else (height, width, 3), np.uint8)
+    stored = (upright.transpose(1, 0, 2) if swap else upright)[::rows, ::columns]
+    for top in range(0, height, step):
+        band = image.crop((0, top, width, min(top + step, height)))
+        stored[top : top + step] = to_rgb(band)
+    return upright
+
+
+def _converter(image: Image.Image, name: str) -> Callable[[Image.Image], Pixels]:
+    """What makes uint8 RGB of a part of `image`."""
+    profile = image.info.get("icc_profile")
     if image.mode in _SIXTEEN_BITS:
-        return _upper_bits(image)
+        tags: Any = getattr(image, "tag_v2", {})
+        bits = tags.get(258, (16,))[0]  # BitsPerSample; 12 bits also come as 16
+        return functools.partial(_upper_bits, bits, to_srgb(profile, "L"))
     if image.mode in _WITH_ALPHA or "transparency" in image.info:
-        return _on_white(image.convert("RGBA"))
+        return functools.partial(_on_white, to_srgb(profile, "RGB"))
     if image.mode not in _OPAQUE:
         raise image_error(
             "refused_format",
@@ -64,35 +99,56 @@ def _rgb(image: Image.Image, name: str) -> Image.Image:
             "16 bits, or pass the array with value_range.",
         )
     if image.mode == "CMYK":
-        return _from_inks(image)
-    return image.convert("RGB")
+        # Pillow takes every CMYK JPEG for one of Adobe's, whose inks are inverted.
+        inverted = image.format == "JPEG" and "adobe" not in image.info
+        return functools.partial(_from_inks, inverted, to_srgb(profile, "CMYK"))
+    mode = "L" if image.mode in ("1", "L") else "RGB"
+    return functools.partial(_from_opaque, mode, to_srgb(profile, mode))
 
 
-def _from_inks(image: Image.Image) -> Image.Image:
-    light = np.asarray(image)
-    # Pillow takes every CMYK JPEG for one of Adobe's, whose inks are inverted.
-    if image.format != "JPEG" or "adobe" in image.info:
-        light = 255 - light
+def _from_opaque(mode: str, convert: Conversion | None, image: Image.Image) -> Pixels:
+    # Converting what has the mode already would copy it.
+    if image.mode != mode and (convert or mode == "RGB"):
+        image = image.convert(mode)
+    if convert:
+        image = convert(image)
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+
+
+def _from_inks(
+    inverted: bool, convert: Conversion | None, image: Image.Image
+) -> Pixels:
+    inks = np.asarray(image)
+    if inverted:
+        inks = 255 - inks
+    if convert:
+        return np.asarray(convert(Image.fromarray(inks, "CMYK")))
+    light = 255 - inks
     # Rounded down, as TensorFlow does; Pillow rounds to the nearest.
     rgb = light[:, :, :3].astype(np.uint16) * light[:, :, 3:] // 255
-    return Image.fromarray(rgb.astype(np.uint8))
+    mixed: Pixels = rgb.astype(np.uint8)
+    return mixed
 
 
-def _upper_bits(image: Image.Image) -> Image.Image:
+def _upper_bits(bits: int, convert: Conversion | None, image: Image.Image) -> Pixels:
     levels = np.asarray(image).astype(np.uint16)
-    tags: Any = getattr(image, "tag_v2", {})
-    bits = tags.get(258, (16,))[0]  # BitsPerSample; 12 bits also come as 16
     grey = (levels >> (bits - 8)).astype(np.uint8)
+    if convert:
+        rgb = np.array(convert(Image.fromarray(grey)))
+    else:
+        rgb = np.repeat(grey[:, :, None], 3, axis=2)
     clear = image.info.get("transparency")
     if isinstance(clear, int):
-        grey[levels == clear] = 255
-    return Image.fromarray(grey).convert("RGB")
+        rgb[levels == clear] = 255
+    return rgb
 
 
-def _on_white(image: Image.Image) -> Image.Image:
+def _on_white(convert: Conversion | None, image: Image.Image) -> Pixels:
+    image = image.convert("RGBA")
+    opaque = image.convert("RGB")
     white = Image.new("RGB", image.size, "white")
-    white.paste(image.convert("RGB"), mask=image.getchannel("A"))
-    return white
+    white.paste(convert(opaque) if convert else opaque, mask=image.getchannel("A"))
+    return np.asarray(white)
 
 
 def from_array(
@@ -110,7 +166,7 @@ def from_array(
     check_size((width, height), "", limits)
     array = _grey_levels(array, value_range)
     if channels == 4:
-        return np.asarray(_on_white(Image.fromarray(array)))
+        return _on_white(None, Image.fromarray(array))
     if channels == 1:
         array = np.repeat(array, 3, axis=2)
     return np.ascontiguousarray(array)

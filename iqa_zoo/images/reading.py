@@ -3,6 +3,7 @@
 import errno
 import os
 import stat
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -10,7 +11,8 @@ from numpy.typing import ArrayLike
 from PIL import Image
 
 from iqa_zoo.errors import UsageError
-from iqa_zoo.images.decoding import decode, decoding
+from iqa_zoo.images.decoding import Encoded, decoding
+from iqa_zoo.images.formats import checked_formats
 from iqa_zoo.images.limits import (
     DEFAULT_LIMITS,
     Limits,
@@ -20,6 +22,7 @@ from iqa_zoo.images.limits import (
     out_of_memory,
 )
 from iqa_zoo.images.pixels import Pixels, from_array, upright_rgb
+from iqa_zoo.images.resizing import fit_by
 
 Source = (
     str | os.PathLike[Any] | bytes | bytearray | memoryview | BinaryIO | Image.Image
@@ -37,11 +40,14 @@ def read_image(
     *,
     limits: Limits = DEFAULT_LIMITS,
     value_range: tuple[float, float] | None = None,
+    also_read: str | Iterable[str] = (),
 ) -> Pixels:
     """The pixels of one image, upright, as uint8 RGB `(height, width, 3)`.
 
-    A file or its bytes: the first frame or page; EXIF orientation applied, a damaged
-    EXIF block ignored; colour profiles ignored. JPEG pixels equal those of
+    A file or its bytes: the first frame or page; EXIF orientation applied, or what AVIF
+    and HEIC have instead; a damaged EXIF block ignored. Colours are brought to sRGB
+    where the image has a profile of another colour space; a damaged profile is ignored.
+    JPEG pixels without such a profile equal those of
     `tf.io.decode_jpeg(dct_method="INTEGER_ACCURATE", channels=3)` to the bit. Of 16
     bits the upper 8 are taken. Transparency is laid on white, as a viewer shows it.
 
@@ -54,6 +60,7 @@ def read_image(
         value_range: the values of black and white in an array, such as `(0, 1)` or
             `(0, 255)`. An array that is not uint8 needs it; values beyond it by more
             than half a grey level are refused.
+        also_read: formats to read that are only read when asked for: "jpeg2000".
 
     Returns:
         A C-contiguous array. It may be read-only, and shares the memory of `source`
@@ -61,14 +68,92 @@ def read_image(
 
     Raises:
         ImageError: the image cannot be read; `code` says why.
-        UsageError: something else, or an array whose shape, type or values are no
-            image's.
+        UsageError: something else, an array whose shape, type or values are no image's,
+            or a name in `also_read` that is none.
     """
+    opened = _opened(source, limits, value_range, checked_formats(also_read))
+    return opened.pixels() if isinstance(opened, Encoded) else opened
+
+
+class Photo:
+    """An image that is decoded when it is wanted, as large as it is wanted.
+
+    A JPEG file that is at least four times as large as a network's input in both
+    directions is decoded at half its size, from eight times on at a quarter, where the
+    card's rule shrinks by area. That depends on the photo and on the rule alone.
+
+    Takes the arguments of `read_image`.
+
+    Attributes:
+        height: of the upright picture, in pixels.
+        width: likewise.
+
+    Raises:
+        ImageError: the image cannot be read; `code` says why.
+        UsageError: it is no image; see `read_image`.
+    """
+
+    def __init__(
+        self,
+        source: Source | ArrayLike,
+        *,
+        limits: Limits = DEFAULT_LIMITS,
+        value_range: tuple[float, float] | None = None,
+        also_read: str | Iterable[str] = (),
+    ) -> None:
+        opened = _opened(source, limits, value_range, checked_formats(also_read))
+        self._pixels: dict[int, Pixels] = {}
+        self._fitted: dict[tuple[Any, ...], Pixels] = {}
+        self._encoded: Encoded | None = None
+        if isinstance(opened, Encoded):
+            self._encoded = opened
+            self.height, self.width = opened.height, opened.width
+        else:
+            self._pixels[1] = opened
+            self.height, self.width, _ = opened.shape
+
+    def fitted(self, rule: Mapping[str, Any]) -> Pixels:
+        """The picture as a card's table `input` wants it; see `fit_by`.
+
+        Raises:
+            ImageError: the image is damaged, or there is too little memory.
+            UnknownNameError: a rule that is not known.
+            MissingLibraryError: OpenCV does not load.
+        """
+        key = (*rule["size"], rule["fit"], rule["shrink"], rule["enlarge"])
+        if key not in self._fitted:
+            scale = self._scale(rule)
+            if self._encoded and scale not in self._pixels:
+                self._pixels[scale] = self._encoded.pixels(scale)
+            self._fitted[key] = fit_by(rule, self._pixels[scale])
+        return self._fitted[key]
+
+    def _scale(self, rule: Mapping[str, Any]) -> int:
+        is_jpeg = self._encoded is not None and self._encoded.kind == "JPEG"
+        if not is_jpeg or rule["shrink"] != "area":
+            return 1
+        height, width = rule["size"]
+        times = min(self.height / height, self.width / width)
+        return next(scale for least, scale in _SCALES if times >= least)
+
+
+# From how many times the size of the network's input on, which part of each side of a
+# JPEG image is decoded. Below four pixels to one the score would move.
+_SCALES = ((8, 4), (4, 2), (0, 1))
+
+
+def _opened(
+    source: Source | ArrayLike,
+    limits: Limits,
+    value_range: tuple[float, float] | None,
+    also_read: Collection[str],
+) -> Encoded | Pixels:
+    """An image that is ready to be decoded, or the pixels of one that is already."""
     if isinstance(source, str | os.PathLike):
         name = os.fsdecode(source)
-        return decode(_read_file(name, limits), name, limits)
+        return Encoded(_read_file(name, limits), name, limits, also_read)
     if isinstance(source, bytes | bytearray | memoryview):
-        return decode(bytes(source), "", limits)
+        return Encoded(bytes(source), "", limits, also_read)
     if isinstance(source, Image.Image):
         name = str(getattr(source, "filename", ""))
         check_size(source.size, name, limits)
@@ -76,7 +161,7 @@ def read_image(
             return upright_rgb(source, name)
     if hasattr(source, "read"):
         name = name_of(source)
-        return decode(_read_open(source, name, limits), name, limits)
+        return Encoded(_read_open(source, name, limits), name, limits, also_read)
     try:
         array = np.asarray(source)
     except MemoryError:

@@ -45,11 +45,13 @@ def fit_image(
         size: the height and width wanted, in pixels.
         fit: "stretch" fills `size` without keeping the aspect ratio.
         shrink: "area" averages what falls under each new pixel; equals
-            `tf.image.resize(method="area")` to one grey level.
+            `tf.image.resize(method="area")` to one grey level. "nearest" takes the
+            pixel that lies under the middle of each new one; equals Pillow's
+            `resize(NEAREST)` to the bit.
         enlarge: "corner" interpolates linearly at `i * old / new`, without a
             half-pixel shift, the last row and column repeated; equals
             `tf.raw_ops.ResizeBilinear(half_pixel_centers=False)` to one grey level,
-            and is the mapping that MediaPipe uses.
+            and is the mapping that MediaPipe uses. "nearest": as for shrinking.
 
     Returns:
         uint8 `(*size, 3)`; `image` itself where it has that size already.
@@ -112,6 +114,15 @@ def _area(image: Pixels, height: int, width: int) -> Pixels:
     return resized
 
 
+def _nearest(image: Pixels, height: int, width: int) -> Pixels:
+    cv2 = opencv()
+    with _opencv_memory(cv2):
+        resized: Pixels = cv2.resize(
+            image, (width, height), interpolation=cv2.INTER_NEAREST_EXACT
+        )
+    return resized
+
+
 def _corner(image: Pixels, height: int, width: int) -> Pixels:
     cv2 = opencv()
     old_height, old_width = image.shape[:2]
@@ -142,5 +153,5 @@ def _opencv_memory(cv2: Any) -> Iterator[None]:
 
 #: The rules that a card may name.
 FIT_RULES: dict[str, Callable[..., Pixels]] = {"stretch": _stretch}
-SHRINK_RULES: dict[str, Resizer] = {"area": _area}
-ENLARGE_RULES: dict[str, Resizer] = {"corner": _corner}
+SHRINK_RULES: dict[str, Resizer] = {"area": _area, "nearest": _nearest}
+ENLARGE_RULES: dict[str, Resizer] = {"corner": _corner, "nearest": _nearest}

@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from iqa_zoo.images.boxes import boxes, media_is_whole, media_sizes
+
 
 def _jpeg_is_whole(data: bytes) -> bool:
     position = 2
@@ -129,6 +131,40 @@ _TIFF_WIDTHS = {
     **dict.fromkeys((5, 10, 12, 16, 17, 18), 8),
 }
 
+
+def _jpeg2000_is_whole(data: bytes) -> bool:
+    # ISO/IEC 15444-1: a codestream, bare or in a box, is a head and parts of tiles.
+    start, end = _codestream(data)
+    with contextlib.suppress(struct.error):
+        position = start + 2
+        while (marker := data[position : position + 2]) != b"\xff\xd9":  # its end
+            (length,) = struct.unpack_from(">H", data, position + 2)
+            if marker == b"\xff\x90":  # a part of a tile
+                (length,) = struct.unpack_from(">I", data, position + 6)
+                if not length:  # which reaches to the end
+                    return end <= len(data) and data[end - 2 : end] == b"\xff\xd9"
+                position += length
+            else:
+                position += 2 + length
+        return position + 2 <= end <= len(data)
+    return False
+
+
+def _codestream(data: bytes) -> tuple[int, int]:
+    """Where the codestream of a JPEG 2000 file begins and ends; (0, 0) without one."""
+    if data.startswith(b"\xff\x4f"):
+        return 0, len(data)
+    for box in boxes(data, 0, len(data)):
+        if box.kind == b"jp2c":
+            return box.start, box.end
+    return 0, 0
+
+
+def _jpeg2000_sizes(data: bytes) -> list[tuple[int, int]]:
+    start, _ = _codestream(data)
+    return [struct.unpack_from(">II", data, start + 8)]
+
+
 #: For each format, whether these bytes of it are a whole file.
 WHOLE: dict[str, Callable[[bytes], bool]] = {
     "JPEG": _jpeg_is_whole,
@@ -137,4 +173,14 @@ WHOLE: dict[str, Callable[[bytes], bool]] = {
     "GIF": _gif_is_whole,
     "WebP": _webp_is_whole,
     "TIFF": _tiff_is_whole,
+    "AVIF": media_is_whole,
+    "HEIC": media_is_whole,
+    "JPEG 2000": _jpeg2000_is_whole,
+}
+
+#: The sizes that a whole file claims beside that which its decoder tells.
+SIZES: dict[str, Callable[[bytes], list[tuple[int, int]]]] = {
+    "AVIF": media_sizes,
+    "HEIC": media_sizes,
+    "JPEG 2000": _jpeg2000_sizes,
 }
