@@ -7,6 +7,7 @@
     ├── OpinionError          opinion scores that cannot be used
     ├── CardError             a card that breaks the schema
     ├── WeightsError          a weight file that is missing or not what its card says
+    │   └── MissingWeightsError  one that is not in the store and cannot be fetched
     ├── MissingLibraryError   a library that is not installed or does not load
     └── OutputError           a result that cannot be written
 
@@ -78,6 +79,13 @@ class CardError(IqaError):
 
 class WeightsError(IqaError):
     """A weight file that is missing or is not what its card says."""
+
+
+class MissingWeightsError(WeightsError):
+    """A file that others publish and that is not in the store and cannot be fetched.
+
+    The message has the remedy, in several lines.
+    """
 
 
 class MissingLibraryError(IqaError, ImportError):

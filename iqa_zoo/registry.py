@@ -5,11 +5,12 @@ import importlib
 import inspect
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iqa_zoo import cards, store
+from iqa_zoo.arrays import check_finite
 from iqa_zoo.errors import CardError, UnknownNameError, UsageError, WeightsError
 
 if TYPE_CHECKING:
@@ -25,13 +26,16 @@ class Entry:
         name: `family-backbone.tag`, or the run folder's path as given.
         card: the model's card.
         tag: the weight set's name on the card; None where none was asked for.
-        folder: where the files of the weight set are.
+        folder: where the files of the card's own weight sets are.
+        package: whose functions the card may name besides those of `iqa_zoo.models`:
+            the package that brought it; None for ours and for runs.
     """
 
     name: str
     card: Mapping[str, Any]
     tag: str | None
     folder: Path
+    package: str | None = None
 
     @property
     def weights(self) -> Mapping[str, Any] | None:
@@ -54,10 +58,21 @@ class Entry:
         """Kind, scale, bins and direction of the output."""
         return self.card["output"]
 
+    def content(self) -> bytes:
+        """The weight set's file, checked; one of others is fetched if it is missing."""
+        if self.weights is None:
+            raise WeightsError(f"{self.name} has no trained weights.")
+        if self.weights["kind"] == "external":
+            return store.published_bytes(self.weights, self.name)
+        return store.read_checked(self.folder / self.weights["file"], self.weights)
+
     def arrays(self) -> "dict[str, np.ndarray]":
         """The weight set's arrays by variable path, checked against the card."""
         if self.weights is None:
             raise WeightsError(f"{self.name} has no trained weights.")
+        if self.weights["kind"] == "external":
+            arrays = store.read_published(self.weights, self.name)
+            return _convert(self.weights, arrays, self.name, self.package)
         return store.read_arrays(self.folder / self.weights["file"], self.weights)
 
     def litert_bytes(self) -> bytes | None:
@@ -79,20 +94,31 @@ class Entry:
 def list_models(
     pattern: str = "*", *, task: str | None = None, has_weights: bool | None = None
 ) -> list[str]:
-    """Names of the packaged models, sorted.
+    """Names of our models and of those that other packages add, sorted.
 
     Args:
         pattern: shell wildcards over the name, say ``"nima-*"``.
-        task: only models of this task, "quality" or "aesthetics".
-        has_weights: only models with (True) or without (False) trained weights.
+        task: only models of this task, "quality" or "aesthetics", or with a weight
+            set of it.
+        has_weights: only models with (True) or without (False) trained weights, ours
+            or those that others publish.
     """
+    added = {name: found.card for name, found in cards.added_cards().items()}
     return [
         name
-        for name, card in cards.all_cards().items()
+        for name, card in sorted({**cards.all_cards(), **added}.items())
         if fnmatch.fnmatchcase(name, pattern)
-        and task in (None, card["task"])
+        and task in (None, *tasks(card).values())
         and has_weights in (None, bool(card.get("weights")))
     ]
+
+
+def tasks(card: Mapping[str, Any]) -> dict[str | None, str]:
+    """What is judged: the card's task under None, and that of each weight set."""
+    sets = card.get("weights", {}).items()
+    return {None: card["task"]} | {
+        tag: weights.get("task", card["task"]) for tag, weights in sets
+    }
 
 
 def model_card(name: str | os.PathLike[str]) -> dict[str, Any]:
@@ -117,7 +143,7 @@ def default_model() -> str:
             return f"{name}.{card['default_weights']}"
     raise WeightsError(
         "No model is the default one. Name one with trained weights: "
-        f"{', '.join(list_models(has_weights=True)) or 'there is none'}."
+        f"{_with_default_weights()}."
     )
 
 
@@ -135,42 +161,65 @@ def resolve(name: str | os.PathLike[str], weights: str | None = "default") -> En
         WeightsError: the model has no trained weights.
     """
     text = os.fspath(name)
-    known = cards.all_cards()
-    base, tag = text, None
-    if text not in known and "." in text and text.rpartition(".")[0] in known:
-        base, _, tag = text.rpartition(".")
-    if base in known:
-        card, folder = known[base], store.own_folder()
-    elif (Path(text) / "card.toml").is_file():
-        card, folder = cards.read_card(Path(text) / "card.toml"), Path(text)
-    elif os.sep in text or Path(text).exists():
-        raise UsageError(
-            f"{text} is no run folder: it has no card.toml. Give a model's name "
-            f"({', '.join(known)}) or the folder that `iqa-zoo train --out` made."
-        )
-    else:
-        raise UnknownNameError("model", text, known)
-    sets = card.get("weights", {})
+    entry, tag, is_run = _find(text)
+    base = entry.name
+    sets = entry.card.get("weights", {})
     if tag is not None and tag not in sets:
         raise UnknownNameError("weight set", text, [f"{base}.{t}" for t in sets])
     if weights is None:
-        return Entry(base, card, None, folder)
+        return entry
     if weights != "default":
         tag = weights
-    tag = tag or card.get("default_weights")
+    tag = tag or entry.card.get("default_weights")
+    if tag is None and sets:
+        judged = tasks(entry.card)
+        raise WeightsError(
+            f"{base} has no weights of its own; name one of its weight sets: "
+            f"{', '.join(f'{base}.{t} ({judged[t]})' for t in sets)}."
+        )
     if tag is None:
         raise WeightsError(
             f"{base} has no trained weights yet. Train your own with `iqa-zoo train "
-            f"--model {base}`, or name one of: "
-            f"{', '.join(list_models(has_weights=True)) or 'none'}."
+            f"--model {base}`, or name one of: {_with_default_weights()}."
         )
     if tag not in sets:
         raise UnknownNameError(
             "weight set", f"{base}.{tag}", [f"{base}.{t}" for t in sets]
         )
-    if folder != store.own_folder():
-        return Entry(text, card, tag, folder)
-    return Entry(f"{base}.{tag}", card, tag, folder)
+    return replace(entry, name=base if is_run else f"{base}.{tag}", tag=tag)
+
+
+def _find(text: str) -> tuple[Entry, str | None, bool]:
+    """A model without weights, the tag in its name, whether it is a run's folder."""
+    known = cards.all_cards()
+    stem, _, last = text.rpartition(".")
+    ways = ((text, None), (stem, last))
+    for base, tag in ways:
+        if base in known:
+            return Entry(base, known[base], None, store.own_folder()), tag, False
+    # Other packages are only asked for what may be a name, since that takes its time.
+    for base, tag in ways if os.sep not in text else ():
+        if added := cards.find_added(base):
+            entry = Entry(base, added.card, None, added.folder, added.package)
+            return entry, tag, False
+    folder = Path(text)
+    if (folder / "card.toml").is_file():
+        card = cards.read_card(folder / "card.toml")
+        return Entry(text, card, None, folder), None, True
+    names = [*known, *cards.added_cards()]
+    if os.sep in text or folder.exists():
+        raise UsageError(
+            f"{text} is no run folder: it has no card.toml. Give a model's name "
+            f"({', '.join(names)}) or the folder that `iqa-zoo train --out` made."
+        )
+    raise UnknownNameError("model", text, names)
+
+
+def _with_default_weights() -> str:
+    names = [
+        name for name, card in cards.all_cards().items() if "default_weights" in card
+    ]
+    return ", ".join(names) or "there is none"
 
 
 def load_model(
@@ -208,8 +257,49 @@ def load_model(
         entry, source = resolve(name, None), None
     else:
         entry = source = resolve(name, weights)
+    network = _build(entry, source, arguments)
+    if source is not None:
+        fill(network, source.arrays(), source.name)
+    elif weights == "imagenet":
+        fill_backbone(network, entry.card)
+    return network
+
+
+def add(name: str, file: str | os.PathLike[str]) -> Path:
+    """Copy a file that others publish into the store; gives its place.
+
+    Args:
+        name: `MODEL.TAG` or `BACKBONE.imagenet`, as `iqa-zoo weights list` prints it.
+        file: the file as its publisher ships it.
+
+    Raises:
+        UnknownNameError: no published weight set of that name.
+        WeightsError: the file is not the one that the card describes. Where no hash of
+            it is published, its arrays must be those of the network.
+        OutputError: the store cannot be written.
+    """
+
+    def check(published: "dict[str, np.ndarray]") -> None:
+        base = name.rpartition(".")[0]
+        if base not in cards.backbone_cards():
+            entry = resolve(name)
+            arrays = _convert(entry.weights, published, name, entry.package)
+            fill(_build(entry, entry, {}), arrays, name)
+            return
+        for model, card in cards.all_cards().items():
+            if card.get("backbone") == base:
+                fill_backbone(load_model(model, None), card, published)
+                return
+
+    return store.add(name, file, check)
+
+
+def _build(
+    entry: Entry, source: Entry | None, arguments: Mapping[str, Any]
+) -> "keras.Model":
+    """A model's network with the arguments of its weights' source, and with others."""
     trained = (source.weights if source else None) or {}
-    builder = _function(entry.card["builder"])
+    builder = _function(entry.card["builder"], entry.package)
     arguments = {
         **entry.card.get("arguments", {}),
         **trained.get("arguments", {}),
@@ -220,10 +310,6 @@ def load_model(
         if argument not in known:
             raise UnknownNameError(f"argument of {entry.name}", argument, known)
     network: keras.Model = builder(**arguments)
-    if source is not None:
-        fill(network, source.arrays(), source.name)
-    elif weights == "imagenet":
-        fill_backbone(network, entry.card)
     return network
 
 
@@ -231,7 +317,8 @@ def fill(network: "keras.Model", arrays: "Mapping[str, np.ndarray]", name: str) 
     """Give a network its arrays, by variable path; all or an error.
 
     Raises:
-        WeightsError: a missing or an extra array, or one of another shape.
+        WeightsError: a missing or an extra array, one of another shape, or a number
+            that is NaN or infinite.
     """
     known = variables(network)
     for path in sorted(known.keys() ^ arrays.keys()):
@@ -240,17 +327,52 @@ def fill(network: "keras.Model", arrays: "Mapping[str, np.ndarray]", name: str) 
     _assign(known, arrays, name)
 
 
-def fill_backbone(network: "keras.Model", card: Mapping[str, Any]) -> None:
-    """Give a network the ImageNet arrays of its card's backbone, from the store."""
+def fill_backbone(
+    network: "keras.Model",
+    card: Mapping[str, Any],
+    published: "Mapping[str, np.ndarray] | None" = None,
+) -> None:
+    """Give a network the ImageNet arrays of its card's backbone.
+
+    Args:
+        network: a network of that card.
+        card: the model's card.
+        published: the arrays as their publisher names them; None for the store's.
+
+    Raises:
+        UsageError: the card names no backbone.
+        WeightsError: the file is missing, or is not the backbone's.
+    """
     backbone = card.get("backbone")
     if backbone is None:
         raise UsageError(f"{card['title']} has no backbone with ImageNet weights.")
     expected = cards.backbone_card(backbone)["weights"]["imagenet"]
-    arrays = _function(expected["converter"])(store.read_imagenet(backbone))
+    if published is None:
+        published = store.read_imagenet(backbone)
+    arrays = _convert(expected, published, f"{backbone}.imagenet")
     known = variables(network)
     for path in sorted(arrays.keys() - known.keys()):
         raise WeightsError(f"{network.name} has no variable {path} for {backbone}.")
     _assign({path: known[path] for path in arrays}, arrays, backbone)
+
+
+def _convert(
+    expected: Mapping[str, Any],
+    arrays: "Mapping[str, np.ndarray]",
+    name: str,
+    package: str | None = None,
+) -> "dict[str, np.ndarray]":
+    """A published file's arrays by variable path, as its converter gives them."""
+    converter = _function(expected["converter"], package)
+    try:
+        converted: dict[str, np.ndarray] = converter(arrays)
+    except KeyError as error:
+        raise WeightsError(f"The file of {name} lacks the array {error}.") from error
+    except (IndexError, ValueError) as error:
+        raise WeightsError(f"The file of {name} is another one: {error}.") from error
+    except WeightsError as error:
+        raise WeightsError(f"{name}: {error}") from error
+    return converted
 
 
 def variables(network: "keras.Model") -> dict[str, Any]:
@@ -267,23 +389,30 @@ def _assign(
                 f"The weight file of {name}: {path} has shape {arrays[path].shape}; "
                 f"the network has {tuple(variable.shape)}."
             )
+    check_finite(arrays, f"The weight file of {name}")
     for path, variable in variables.items():
         variable.assign(arrays[path].astype("float32"))
 
 
-def _function(reference: str) -> Any:
+def _function(reference: str, package: str | None = None) -> Any:
     """The function that a card names as `module:function`.
 
     Only builders and converters may be named: a card can come with someone's weights.
+    They are in `iqa_zoo.models`, or in the installed package that brought the card.
     """
     module, _, function = reference.partition(":")
-    if not module.startswith("iqa_zoo.models."):
-        raise CardError(f"{reference!r} is not in iqa_zoo.models, as builders must be.")
+    is_theirs = package is not None and f"{module}.".startswith(f"{package}.")
+    if not module.startswith("iqa_zoo.models.") and not is_theirs:
+        where = "iqa_zoo.models" + (f" or {package}" if package else "")
+        raise CardError(f"{reference!r} is not in {where}, as builders must be.")
     try:
         found = getattr(importlib.import_module(module), function)
     except (ImportError, AttributeError) as error:
-        if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith(
-            "iqa_zoo"
+        # A library that is not installed is not the card's fault.
+        missing = (getattr(error, "name", None) or "").partition(".")[0]
+        if isinstance(error, ModuleNotFoundError) and missing not in (
+            "iqa_zoo",
+            package,
         ):
             raise
         raise CardError(f"There is no {reference}: {error}.") from error

@@ -20,6 +20,7 @@ def _own_store(tmp_path_factory: pytest.TempPathFactory):
     """Keep what tests convert and cache out of the user's own folder."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("IQA_ZOO_HOME", str(tmp_path_factory.mktemp("store")))
+        patch.setenv("IQA_ZOO_OFFLINE", "1")
         yield
 
 

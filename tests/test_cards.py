@@ -1,6 +1,7 @@
 """Every packaged card is right, and every wrong card is refused by file and key."""
 
 import copy
+import re
 
 import pytest
 import tomli_w
@@ -30,10 +31,40 @@ WEIGHTS = {
     "quantiles": {},
     "notes": ["a note"],
 }
+EXTERNAL = {
+    "kind": "external",
+    "file": "b.hdf5",
+    "url": "https://example.org/b.hdf5",
+    "bytes": 3,
+    "bytes_at_most": 4,
+    "sha256": "0" * 64,
+    "git_blob": "0" * 40,
+    "md5": "0" * 32,
+    "converter": "iqa_zoo.models.nima:from_idealo",
+    "licence": "Apache-2.0",
+    "where": "example.org",
+    "notes": ["a note"],
+    "data": "none",
+    "terms": "none",
+    "task": "aesthetics",
+    "input": {
+        "size": [8, 9],
+        "channels": "rgb",
+        "range": [0, 255],
+        "fit": "stretch",
+        "shrink": "area",
+        "enlarge": "corner",
+        "least": 8,
+        "network_least": 4,
+    },
+    "arguments": {"bins": 10},
+    "published": {},
+    "quantiles": {},
+}
 
 
 def full_card() -> dict:
-    """A card that has every key of the schema."""
+    """A card that has every key of the schema but `unhashed`, which excludes a URL."""
     card = copy.deepcopy(dict(cards.all_cards()["nima-mobilenetv2"]))
     stage = {
         "loss": {"emd": 1.0, "plcc": 0.5, "huber": 1, "mse": 0.0},
@@ -46,11 +77,12 @@ def full_card() -> dict:
         "batch_norm": "live",
     }
     card["recipe"] = [card["recipe"][0] | stage]
+    card["input"] |= {"network_least": 4}
     return card | {
         "default_weights": "a",
         "preferred": True,
         "arguments": {"bins": 10},
-        "weights": {"a": copy.deepcopy(WEIGHTS)},
+        "weights": {"a": copy.deepcopy(WEIGHTS), "b": copy.deepcopy(EXTERNAL)},
     }
 
 
@@ -60,20 +92,29 @@ def keys(schema, path=()):
         yield from keys(schema[0], (*path, 0))
     elif isinstance(schema, dict):
         for key, kind in schema.items():
-            inner = kind.kind if hasattr(kind, "kind") else kind
-            yield (*path, key), inner, inner is kind
+            needed = not isinstance(kind, cards._Optional)
+            inner = kind if needed else kind.kind
+            yield (*path, key), inner, needed
             yield from keys(inner, (*path, key))
 
 
-KEYS = [
+EVERY_KEY = [
     *keys(cards.SCHEMA),
     *keys(cards.WEIGHTS, ("weights", "a")),
+    *keys(cards.EXTERNAL, ("weights", "b")),
 ]
+KEYS = [key for key in EVERY_KEY if key[0][-1] != "unhashed"]
 TABLES = [
     (),
     *(path for path, kind, _ in KEYS if isinstance(kind, dict)),
     ("recipe", 0),
     ("weights", "a"),
+    ("weights", "b"),
+]
+POSITIVE = [
+    *(path for path, kind, _ in KEYS if isinstance(kind, cards._Positive)),
+    ("input", "size", 0),
+    ("weights", "b", "input", "size", 1),
 ]
 WRONG = (None, True, 1, 1.5, "odd", [], ["odd"], [{}], {}, {"odd": 1})
 
@@ -113,6 +154,7 @@ def test_missing_and_mistyped_keys(path, kind, needed):
     else:
         cards.check_card(card, "that.toml")
 
+    kind = getattr(kind, "kind", kind)  # of a number that must be positive
     allowed = (kind,) if isinstance(kind, type) else kind
     for wrong in WRONG:
         if allowed == (bool,) and isinstance(wrong, bool):
@@ -121,8 +163,6 @@ def test_missing_and_mistyped_keys(path, kind, needed):
             continue  # a dict or a text of any content
         if kind == [str] and wrong == ["odd"]:
             continue
-        if path[-1] == "loss" and wrong == {}:
-            continue  # every one of its keys may be left out
         card = full_card()
         at(card, path[:-1])[path[-1]] = wrong
         refused(card, dotted(path))
@@ -154,19 +194,93 @@ def test_pairs(path):
         refused(card, dotted(path), "must have 2 elements")
 
 
+@pytest.mark.parametrize("path", POSITIVE, ids=dotted)
+def test_numbers_that_count_or_measure_are_positive(path):
+    numbers = [0, -1]
+    if path[-1] in ("learning_rate", "crop"):
+        numbers = [0.0, -1.0, float("nan"), float("inf")]
+    for number in numbers:
+        card = full_card()
+        at(card, path[:-1])[path[-1]] = number
+        refused(card, dotted(path), repr(number))
+
+
+def test_numbers_are_finite():
+    for number in (float("nan"), float("-inf")):
+        card = full_card()
+        card["output"]["scale"][1] = number
+        refused(card, "output.scale.1", "finite")
+
+
+def test_a_loss_has_a_term():
+    card = full_card()
+    card["recipe"][0]["loss"] = {}
+    refused(card, "recipe.0.loss", "empty", "emd, huber, mse, plcc")
+
+
+# --- files that others publish --------------------------------------------------------
+
+
+def test_a_published_file_has_a_hash_and_a_size():
+    card = full_card()
+    for key in ("sha256", "git_blob", "md5"):
+        cards.check_card(card, "that.toml")
+        del card["weights"]["b"][key]
+    refused(card, "weights.b", "no hash")
+    card["weights"]["b"]["unhashed"] = "made by everyone"
+    refused(card, "weights.b", "cannot be fetched")
+    del card["weights"]["b"]["url"]
+    cards.check_card(card, "that.toml")
+    del card["weights"]["b"]["bytes"]
+    cards.check_card(card, "that.toml")
+    del card["weights"]["b"]["bytes_at_most"]
+    refused(card, "weights.b", "no size")
+
+
+@pytest.mark.parametrize(
+    "url", ["http://example.org/b", "ftp://example.org/b", "file:///etc/passwd", "b"]
+)
+def test_only_https_is_fetched(url):
+    card = full_card()
+    card["weights"]["b"]["url"] = url
+    refused(card, "weights.b", "https://")
+
+
+@pytest.mark.parametrize("change", [{"url": "http://a"}, {"unhashed": "none"}])
+def test_cards_of_backbones_are_checked_likewise(tmp_path, change):
+    keys = cards.PUBLISHED_FILE.keys() & EXTERNAL.keys()
+    file = {key: EXTERNAL[key] for key in keys}
+    path = tmp_path / "b.toml"
+    made = {"title": "B", "weights": {"imagenet": file}}
+    path.write_text(tomli_w.dumps(made))
+    assert cards._read(path, cards.BACKBONE) == made
+    file |= change
+    path.write_text(tomli_w.dumps(made))
+    with pytest.raises(CardError, match=r"b\.toml: weights\.imagenet"):
+        cards._read(path, cards.BACKBONE)
+
+
+@pytest.mark.parametrize("kind", ["odd", 3, None, []])
+def test_kinds_of_weight_sets(kind):
+    card = full_card()
+    card["weights"]["b"]["kind"] = kind
+    refused(card, "weights.b.kind", "'own', 'local', 'external'")
+    card["weights"]["b"] = kind
+    refused(card, "weights.b", "table")
+
+
 def test_default_weights_must_exist():
-    refused(full_card() | {"default_weights": "b"}, "default_weights", "[weights.b]")
+    refused(full_card() | {"default_weights": "c"}, "default_weights", "[weights.c]")
 
 
 @pytest.mark.parametrize(
     "file", ["../a.safetensors", "/etc/passwd", "sub/a.safetensors", "..", ".", ""]
 )
-@pytest.mark.parametrize("table", ["weights", "litert", "seen"])
-def test_a_file_lies_beside_its_card(table, file):
+@pytest.mark.parametrize("table", ["a", "a.litert", "a.seen", "b"])
+def test_a_file_lies_beside_its_card_or_in_the_store(table, file):
     card = full_card()
-    weights = card["weights"]["a"]
-    (weights if table == "weights" else weights[table])["file"] = file
-    refused(card, "weights.a", repr(file))
+    at(card["weights"], table.split("."))["file"] = file
+    refused(card, f"weights.{table[0]}", repr(file))
 
 
 @pytest.mark.parametrize(
@@ -204,8 +318,9 @@ FILES = [
     for name, card in cards.all_cards().items()
     for tag, weights in card.get("weights", {}).items()
     for file in (weights, weights.get("litert"), weights.get("seen"))
-    if file
+    if file and weights["kind"] != "external"
 ]
+PUBLISHED = store.published_sets()
 
 
 def test_exactly_one_model_is_preferred_and_has_weights():
@@ -218,35 +333,38 @@ def test_exactly_one_model_is_preferred_and_has_weights():
 def test_packaged_card(name):
     card = cards.all_cards()[name]
     assert name == f"{card['family']}-{name.partition('-')[2]}" == name.lower()
-    rule, output = card["input"], card["output"]
-    assert len(rule["size"]) == 2
-    assert rule["least"] >= 1
-    assert rule["range"] == [0, 255]
-    assert rule["fit"] in FIT_RULES
-    assert rule["shrink"] in SHRINK_RULES
-    assert rule["enlarge"] in ENLARGE_RULES
+    output, sets = card["output"], card.get("weights", {})
+    rules = [weights["input"] for weights in sets.values() if "input" in weights]
+    for rule in (card["input"], *rules):
+        assert rule["range"] == [0, 255]
+        assert rule["fit"] in FIT_RULES
+        assert rule["shrink"] in SHRINK_RULES
+        assert rule["enlarge"] in ENLARGE_RULES
     assert output["scale"][0] < output["scale"][1]
     assert output["bins"] >= 2
-    assert card["recipe"]
     for stage in card["recipe"]:
-        assert stage["loss"].keys() <= TERMS.keys()
-        assert stage["loss"]
-        assert stage["epochs"] >= 1
-        assert stage["batch"] >= 1
         assert stage.get("batch_norm", "frozen") in ("frozen", "live")
     if "backbone" in card:
         cards.backbone_card(card["backbone"])
-    if card.get("weights"):
-        assert "default_weights" in card
+    if any(weights["kind"] == "own" for weights in sets.values()):
+        assert sets[card["default_weights"]]["kind"] == "own"
 
 
-@pytest.mark.parametrize("name", list(cards.backbone_cards()))
-def test_packaged_backbone(name):
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_packaged_published_file(name):
+    from iqa_zoo.arrays import READERS
     from iqa_zoo.registry import _function
 
-    expected = cards.backbone_card(name)["weights"]["imagenet"]
+    expected = PUBLISHED[name]
     assert callable(_function(expected["converter"]))
-    assert len(expected["sha256"]) == 64
+    for kind, length in (("sha256", 64), ("git_blob", 40), ("md5", 32)):
+        assert re.fullmatch(f"[0-9a-f]{{{length}}}", expected.get(kind, "0" * length))
+    assert expected["file"].endswith(tuple(suffix for s in READERS for suffix in s))
+    # Two sets under one name would take each other's place in the store.
+    same = [
+        other for other in PUBLISHED if PUBLISHED[other]["file"] == expected["file"]
+    ]
+    assert same == [name]
 
 
 def test_unknown_backbone_names_the_nearest():

@@ -67,8 +67,10 @@ def test_list_models():
     assert registry.list_models("*-small") == [NAME]
     assert registry.list_models("NIMA*") == []
     assert NAME in registry.list_models(task="quality", has_weights=False)
-    assert registry.list_models(task="aesthetics") == []
     assert NAME not in registry.list_models(has_weights=True)
+    # A model is listed where one of its weight sets has the task.
+    assert registry.list_models(task="aesthetics") == ["nima-mobilenet"]
+    assert "nima-mobilenet" in registry.list_models(task="quality", has_weights=True)
 
 
 def test_model_card_is_a_copy(run):
@@ -96,7 +98,7 @@ def test_resolve_run_folders(run):
 @pytest.mark.parametrize(
     "name, hint",
     [
-        ("nima-mobilenet", "Did you mean nima-mobilenetv2"),
+        ("nima-mobilenetv3", "Did you mean nima-mobilenetv2"),
         ("mobilenetv2", "nima-mobilenetv2"),
         ("NIMA-MOBILENETV2", "Known: .*nima-mobilenetv2"),
         ("zzz", "Known: .*nima-mobilenetv2"),
@@ -282,7 +284,7 @@ def test_imagenet_array_that_the_network_lacks(monkeypatch, network):
         "from_folded",
         lambda _: {name: np.zeros(4) for name in names},
     )
-    monkeypatch.setattr(registry, "_function", lambda _: mobilenetv2.from_folded)
+    monkeypatch.setattr(registry, "_function", lambda *_: mobilenetv2.from_folded)
     with pytest.raises(WeightsError, match="low_bn/delta"):
         registry.fill_backbone(network, {"backbone": "mobilenetv2"})
 
@@ -291,10 +293,16 @@ def test_imagenet_array_that_the_network_lacks(monkeypatch, network):
 def test_converters_name_every_variable_below_the_pool(backbone, imagenet_weights):
     """Nothing of a published file is lost, and nothing of the network left random."""
     expected = cards.backbone_card(backbone)["weights"]["imagenet"]
+    if not (imagenet_weights / expected["file"]).exists():
+        pytest.skip(f"needs ../shared/weights/{expected['file']}")
     with np.load(imagenet_weights / expected["file"]) as file:
         published = {name: file[name] for name in file.files}
     arrays = registry._function(expected["converter"])(published)
-    model = next(n for n in registry.list_models() if backbone in n)
+    model = next(
+        name
+        for name, card in cards.all_cards().items()
+        if card.get("backbone") == backbone
+    )
     known = registry.variables(registry.load_model(model, None))
     assert known.keys() - arrays.keys() == {"head/kernel", "head/bias"}
     assert {path: array.shape for path, array in arrays.items()} == {

@@ -3,17 +3,23 @@
 A card is a plain dict with the TOML's own keys. `SCHEMA` names every key that a card
 may have; an unknown or a missing one is an error that names the file and the key.
 Cards of backbones (the ImageNet networks that models are built on) are in `backbones/`.
+Cards of other packages are found through the entry points of the group `GROUP`.
 """
 
+import logging
+import math
 import tomllib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from iqa_zoo.errors import CardError, UnknownNameError
 
 FOLDER = Path(__file__).parent
+#: The entry points through which other packages add models: each names a package that
+#: holds cards, and the weight files of its own beside them.
+GROUP = "iqa_zoo.cards"
 
 Card = dict[str, Any]
 
@@ -25,31 +31,39 @@ class _Optional:
         self.kind = kind
 
 
+class _Positive:
+    """Marks a number of the schema that must be more than 0."""
+
+    def __init__(self, kind: Any) -> None:
+        self.kind = kind
+
+
 NUMBER = (int, float)
+COUNT = _Positive(int)
 
 INPUT = {
-    "size": [int, int],  # height, width in pixels
+    "size": [COUNT, COUNT],  # height, width in pixels
     "channels": "rgb",
     "range": [int, int],
     "fit": str,  # names of rules of `images`
     "shrink": str,
     "enlarge": str,
-    "least": int,  # pixels a side, below which a photo is not judged
-    "network_least": _Optional(int),  # a side that the network can take; else `least`
+    "least": COUNT,  # pixels a side, below which a photo is not judged
+    "network_least": _Optional(COUNT),  # a side that the network can take; else `least`
 }
 TASK = ("quality", "aesthetics")
-FILE = {"file": str, "bytes": int, "sha256": str}
+FILE = {"file": str, "bytes": COUNT, "sha256": str}
 #: A file that others publish, with what they say of it. One of the hashes must be
 #: there, unless `unhashed` says why there is none, and one of the two sizes.
 PUBLISHED_FILE = {
     "file": str,  # its name in the store
     "url": _Optional(str),  # https, and of a fixed version; without it users add a file
-    "bytes": _Optional(int),
-    "bytes_at_most": _Optional(int),  # where the exact size is not published
+    "bytes": _Optional(COUNT),
+    "bytes_at_most": _Optional(COUNT),  # where the exact size is not published
     "sha256": _Optional(str),
     "git_blob": _Optional(str),  # sha1 of "blob SIZE\0" and the content
     "md5": _Optional(str),  # guards against damage, not against forgery
-    "unhashed": _Optional(str),
+    "unhashed": _Optional(str),  # then users add the file: it is never fetched
     "converter": str,  # module:function, from the file's arrays to the network's
     "licence": str,
     "where": str,  # how the public gets the file
@@ -59,24 +73,25 @@ PUBLISHED_FILE = {
 STAGE = {
     "name": str,
     "frozen_to": str,  # the last layer that stays as it is, or "none"
-    "epochs": int,
-    "batch": int,
-    "learning_rate": float,
+    "epochs": COUNT,
+    "batch": COUNT,
+    "learning_rate": _Positive(float),
     # Weights of the terms of `models.losses.TERMS`.
     "loss": {term: _Optional(NUMBER) for term in ("emd", "plcc", "huber", "mse")},
     "weight_decay": _Optional(float),
     "warmup": _Optional(float),
     "average": _Optional(float),
-    "crop": _Optional(NUMBER),
+    "crop": _Optional(_Positive(NUMBER)),
     "mirror": _Optional(bool),
     "ridge": _Optional(float),
     "batch_norm": _Optional(str),
 }
+KINDS = ("own", "local", "external")
 WEIGHTS = {
     "kind": ("own", "local"),
     **FILE,
     "dtype": ("float16", "float32"),
-    "arrays": int,
+    "arrays": COUNT,
     "licence": str,
     "data": str,
     "terms": str,
@@ -111,8 +126,8 @@ SCHEMA = {
     "limits": [str],
     "builder": str,  # module:function
     "backbone": _Optional(str),
-    "parameters": int,
-    "trainable_parameters": int,
+    "parameters": COUNT,
+    "trainable_parameters": COUNT,
     "default_weights": _Optional(str),
     "preferred": _Optional(bool),  # the model that `score` uses when none is named
     "arguments": _Optional(dict),
@@ -121,7 +136,7 @@ SCHEMA = {
     "output": {
         "kind": ("distribution",),
         "scale": [NUMBER, NUMBER],
-        "bins": int,
+        "bins": COUNT,
         "direction": ("higher_is_better", "lower_is_better"),
     },
     "recipe": [STAGE],
@@ -149,6 +164,86 @@ def all_cards() -> Mapping[str, Card]:
     return {path.stem: _read(path, SCHEMA) for path in sorted(FOLDER.glob("*.toml"))}
 
 
+class Added(NamedTuple):
+    """A card of another package."""
+
+    card: Card
+    folder: Path  # where its own weight files are
+    package: str  # the top-level package that brought it: its code builds the network
+
+
+@cache
+def added_cards() -> Mapping[str, Added]:
+    """The cards that other packages add, by model name.
+
+    What is broken (a package that cannot be imported, a card that breaks the schema, a
+    name that is taken) is left out and logged as a warning.
+    """
+    return _scan()[0]
+
+
+def find_added(name: str) -> Added | None:
+    """The card that another package adds under this name, or None.
+
+    Raises:
+        CardError: it adds one, which is broken.
+    """
+    added, broken = _scan()
+    if name in broken and name not in added:
+        raise broken[name]
+    return added.get(name)
+
+
+@cache
+def _scan() -> tuple[dict[str, Added], dict[str, CardError]]:
+    """Cards of other packages; errors by model name, or by the entry point's name."""
+    from importlib.metadata import entry_points
+
+    added: dict[str, Added] = {}
+    broken: dict[str, CardError] = {}
+    for point in entry_points(group=GROUP):
+        try:
+            paths = sorted(_package_folder(point.value).glob("*.toml"))
+        except CardError as error:
+            broken[point.name] = error
+            continue
+        for path in paths:
+            name = path.stem
+            try:
+                if name in all_cards() or name in added or "." in name:
+                    raise CardError(
+                        f"{path}: {name!r} is taken or has a dot, which stands before "
+                        "a weight set. Give the file another name."
+                    )
+                added[name] = Added(
+                    read_card(path), path.parent, point.value.partition(".")[0]
+                )
+            except CardError as error:
+                broken[name] = error
+    for name, reason in broken.items():
+        logging.getLogger("iqa_zoo").warning("%s is left out: %s", name, reason)
+    return added, broken
+
+
+def _package_folder(package: str) -> Path:
+    """The folder of another package, which the ones above it are imported to find."""
+    from importlib.util import find_spec
+
+    try:
+        spec = find_spec(package)
+        folders = list((spec and spec.submodule_search_locations) or ())
+    # It is the other package's code that runs, so anything may be raised.
+    except Exception as error:
+        raise CardError(
+            f"Cannot import {package}, which an entry point of {GROUP} names: {error}."
+        ) from error
+    if not folders:
+        raise CardError(
+            f"There is no package {package}, which an entry point of {GROUP} names."
+        )
+    return Path(folders[0])
+
+
 @cache
 def backbone_cards() -> Mapping[str, Card]:
     """The packaged cards of backbones by name, sorted."""
@@ -172,17 +267,20 @@ def check_card(card: Mapping[str, Any], name: str) -> None:
     """Raise CardError where `card` breaks the schema; `name` is used in the message."""
     _check(card, SCHEMA, name, "")
     for tag, weights in card.get("weights", {}).items():
-        kind = weights.get("kind") if isinstance(weights, Mapping) else None
-        schema = EXTERNAL if kind == "external" else WEIGHTS
-        _check(weights, schema, name, f"weights.{tag}.")
-        if kind == "external":
+        here, schema = f"weights.{tag}.", WEIGHTS
+        if isinstance(weights, Mapping):  # its kind says which keys it may have
+            kind = {key: weights[key] for key in weights if key == "kind"}
+            _check(kind, {"kind": KINDS}, name, here)
+            schema = EXTERNAL if weights["kind"] == "external" else WEIGHTS
+        _check(weights, schema, name, here)
+        if schema is EXTERNAL:
             _check_published(weights, f"{name}: weights.{tag}")
         for part in (weights, weights.get("litert"), weights.get("seen")):
             file = (part or weights)["file"]
             if Path(file).name != file or file in ("", ".."):
                 raise CardError(
-                    f"{name}: weights.{tag} names the file {file!r}; it must lie "
-                    "beside the card, so give a plain file name."
+                    f"{name}: weights.{tag} names the file {file!r}; it lies beside "
+                    "the card or in the store, so give a plain file name."
                 )
     default = card.get("default_weights")
     if default is not None and default not in card.get("weights", {}):
@@ -216,6 +314,11 @@ def _check_published(file: Mapping[str, Any], where: str) -> None:
         raise CardError(f"{where} has no size: give bytes or bytes_at_most.")
     if not file.get("url", "https://").startswith("https://"):
         raise CardError(f"{where}: the url must begin with https://.")
+    if "url" in file and "unhashed" in file:
+        raise CardError(
+            f"{where} is unhashed, so it cannot be fetched: give a hash, or say in "
+            "`where` and not in `url` how to get it."
+        )
 
 
 def _check(value: Any, schema: Any, name: str, key: str) -> None:
@@ -228,7 +331,11 @@ def _check(value: Any, schema: Any, name: str, key: str) -> None:
     if isinstance(schema, _Optional):
         schema = schema.kind
     where = f"{name}: {key.rstrip('.') or 'the card'}"
-    if isinstance(schema, dict):
+    if isinstance(schema, _Positive):
+        _check(value, schema.kind, name, key)
+        if value <= 0:
+            raise CardError(f"{where} must be more than 0, not {value!r}.")
+    elif isinstance(schema, dict):
         if not isinstance(value, Mapping):
             raise CardError(f"{where} must be a table, not {value!r}.")
         for unknown in value.keys() - schema.keys():
@@ -241,6 +348,10 @@ def _check(value: Any, schema: Any, name: str, key: str) -> None:
                 _check(value[part], kind, name, f"{key}{part}.")
             elif not isinstance(kind, _Optional):
                 raise CardError(f"{name}: the key {key}{part} is missing.")
+        if not value:
+            raise CardError(
+                f"{where} is empty. Give one or more of {', '.join(sorted(schema))}."
+            )
     elif isinstance(schema, list):
         if not isinstance(value, list):
             raise CardError(f"{where} must be a list, not {value!r}.")
@@ -261,3 +372,5 @@ def _check(value: Any, schema: Any, name: str, key: str) -> None:
     ):
         kind = getattr(schema, "__name__", "number")
         raise CardError(f"{where} must be of type {kind}, not {value!r}.")
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise CardError(f"{where} must be a finite number, not {value!r}.")

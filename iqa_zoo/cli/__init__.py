@@ -21,6 +21,7 @@ from iqa_zoo.errors import (
     ImageError,
     IqaError,
     MissingLibraryError,
+    MissingWeightsError,
     OpinionError,
     UnknownNameError,
     UsageError,
@@ -32,7 +33,7 @@ COMMANDS = {
     "models": ("iqa_zoo.cli.models", "List the models, or show the card of one."),
     "train": ("iqa_zoo.cli.train", "Train a model on your own opinion scores."),
     "evaluate": ("iqa_zoo.cli.evaluate", "Compare a model's scores with opinions."),
-    "weights": ("iqa_zoo.cli.weights", "Add ImageNet weights to start training from."),
+    "weights": ("iqa_zoo.cli.weights", "List, fetch, add and check weight files."),
     "completion": ("iqa_zoo.cli.completion", "Print what a shell needs to complete."),
 }
 
@@ -54,7 +55,7 @@ STATUS = (
 
 
 # Their messages may have several lines. In others a line break is part of a name.
-REPORTS = (OpinionError, MissingLibraryError)
+REPORTS = (OpinionError, MissingLibraryError, MissingWeightsError)
 
 
 class _ReaderGone(Exception):

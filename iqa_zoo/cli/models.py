@@ -1,7 +1,7 @@
 """`iqa-zoo models`: what can score, and what its card says."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -36,7 +36,7 @@ def command() -> None:
 
 @command.command("list")
 @click.argument("pattern", default="*")
-@click.option("--task", type=click.Choice(TASKS), help="Only models of this task.")
+@click.option("--task", type=click.Choice(TASKS), help="Only what judges this.")
 @click.option(
     "--format",
     "form",
@@ -48,8 +48,9 @@ def command() -> None:
 def list_cards(pattern: str, task: str | None, form: str) -> None:
     """List the models whose names match PATTERN.
 
-    A star marks the model that `iqa-zoo score` uses where none is named, and the weight
-    set that stands for a model's name without a tag.
+    A model has a line for each task and input size of its weight sets. A star marks the
+    model that `iqa-zoo score` uses where none is named, and the weight set that stands
+    for a model's name without a tag.
 
     \b
     Examples:
@@ -71,27 +72,45 @@ def list_cards(pattern: str, task: str | None, form: str) -> None:
         click.echo(f"{'model':<{width}}{'task':<12}{'input':<11}parameters  weights")
         for row in rows:
             star = "*" if row["preferred"] else ""
-            size = "x".join(map(str, row["size"]))
-            weights = ", ".join(
-                tag + "*" * (tag == row["default_weights"]) for tag in row["weights"]
-            )
-            click.echo(
-                f"{row['name'] + star:<{width}}{row['task']:<12}{size:<11}"
-                f"{row['parameters']:>10,}  {weights or 'none yet'}"
-            )
+            for (judged, size), tags in _groups(row).items():
+                if task in (None, judged):
+                    click.echo(
+                        f"{row['name'] + star:<{width}}{judged:<12}{size:<11}"
+                        f"{row['parameters']:>10,}  {', '.join(tags) or 'none yet'}"
+                    )
 
 
 def _row(name: str, card: Mapping[str, Any]) -> dict[str, Any]:
+    sets = card.get("weights", {})
     return {
         "name": name,
         "title": card["title"],
         "task": card["task"],
         "size": card["input"]["size"],
         "parameters": card["parameters"],
-        "weights": list(card.get("weights", {})),
+        "weights": list(sets),
+        "tasks": {tag: registry.tasks(card)[tag] for tag in sets},
+        "sizes": {
+            tag: weights.get("input", card["input"])["size"]
+            for tag, weights in sets.items()
+        },
         "default_weights": card.get("default_weights"),
         "preferred": card.get("preferred", False),
     }
+
+
+def _groups(row: Mapping[str, Any]) -> dict[tuple[str, str], list[str]]:
+    """Tags by task and input size, which are the model's own where it has no tags."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for tag in row["weights"]:
+        key = (row["tasks"][tag], _by(row["sizes"][tag]))
+        star = "*" if tag == row["default_weights"] else ""
+        groups.setdefault(key, []).append(tag + star)
+    return groups or {(row["task"], _by(row["size"])): []}
+
+
+def _by(size: Sequence[int]) -> str:
+    return "x".join(map(str, size))
 
 
 @command.command()
@@ -118,15 +137,13 @@ def show(name: str, form: str) -> None:
         return
     click.echo(f"{name}: {card['title']}\n")
     click.echo(click.wrap_text(card["summary"], 79))
-    paper, source, output = card["paper"], card["input"], card["output"]
-    height, width = source["size"]
+    paper, output = card["paper"], card["output"]
     low, high = output["scale"]
     lines = {
         "paper": f"{paper['authors']}: {paper['title']}. {paper['venue']}, "
         f"{paper['year']}. {paper['url']}",
-        "input": f"{width} x {height} pixels; photos are fitted by {source['fit']}, "
-        f"shrunk by {source['shrink']}, enlarged by {source['enlarge']}; at least "
-        f"{source['least']} pixels a side",
+        "task": card["task"],
+        "input": _said_input(card["input"]),
         "output": f"{output['kind']} of {output['bins']} bins from {low} to {high}, "
         f"{output['direction'].replace('_', ' ')}",
         "parameters": f"{card['parameters']:,}",
@@ -139,11 +156,23 @@ def show(name: str, form: str) -> None:
     for tag, weights in card.get("weights", {}).items():
         default = "  (default)" if tag == card.get("default_weights") else ""
         click.echo(f"\nweights {tag}{default}")
+        if "input" in weights:
+            weights = {**weights, "input": _said_input(weights["input"])}
         _print_lines(weights, "  ")
     if not card.get("weights"):
         click.echo(
             f"\nNo trained weights yet: iqa-zoo train --model {name} makes some."
         )
+
+
+def _said_input(rule: Mapping[str, Any]) -> str:
+    """How a photo becomes the network's input, in words."""
+    height, width = rule["size"]
+    return (
+        f"{width} x {height} pixels; photos are fitted by {rule['fit']}, shrunk by "
+        f"{rule['shrink']}, enlarged by {rule['enlarge']}; at least {rule['least']} "
+        "pixels a side"
+    )
 
 
 def _print_lines(table: Mapping[str, Any], indent: str) -> None:
@@ -154,8 +183,12 @@ def _print_lines(table: Mapping[str, Any], indent: str) -> None:
             _print_lines(value, indent + "  ")
             continue
         left = f"{indent}{key:<14} "
-        text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-        if " " in text:  # a hash stays in one piece
-            click.echo(click.wrap_text(text, 79, left, " " * len(left)))
-        else:
-            click.echo(left + text)
+        texts = value if isinstance(value, list) else [value]
+        if not all(isinstance(text, str) for text in texts):
+            texts = [", ".join(map(str, texts))]
+        for text in texts:
+            if " " in text:  # a hash stays in one piece
+                click.echo(click.wrap_text(text, 79, left, " " * len(left)))
+            else:
+                click.echo(left + text)
+            left = " " * len(left)

@@ -75,7 +75,7 @@ def make_engine(entry: registry.Entry, engine: str = "auto") -> Engine:
 def _converted(entry: registry.Entry, weights: Mapping[str, Any]) -> bytes:
     """The LiteRT file of a weight set that ships without one, made once."""
     # The store's answer must be that of the file as it is now.
-    store.read_checked(entry.folder / weights["file"], weights)
+    content = entry.content()
     height, width = entry.input["size"]
     kind, scale = entry.output["kind"], tuple(entry.output["scale"])
 
@@ -90,7 +90,8 @@ def _converted(entry: registry.Entry, weights: Mapping[str, Any]) -> bytes:
 
     network = (
         CONVERSION,
-        weights["sha256"],
+        sha256(content),
+        weights.get("converter"),
         entry.card["builder"],
         entry.card.get("arguments"),
         weights.get("arguments"),

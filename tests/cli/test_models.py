@@ -18,8 +18,27 @@ def test_list(command):
     result = iqa_zoo(*command)
     head, *lines = result.stdout.splitlines()
     assert head.split() == ["model", "task", "input", "parameters", "weights"]
-    assert [line.split()[0].rstrip("*") for line in lines] == registry.list_models()
+    names = [line.split()[0].rstrip("*") for line in lines]
+    assert list(dict.fromkeys(names)) == registry.list_models()
+    assert max(map(len, result.stdout.splitlines())) <= 80
     assert result.exit_code == 0
+
+
+def test_weight_sets_of_another_task_have_their_own_line():
+    result = iqa_zoo("models", "nima-mobilenet")
+    rows = [line.split() for line in result.stdout.splitlines()[1:]]
+    assert [(row[1], row[2], row[-1]) for row in rows] == [
+        ("aesthetics", "224x224", "ava"),
+        ("quality", "224x224", "tid2013"),
+    ]
+    result = iqa_zoo("models", "--task", "aesthetics")
+    (line,) = result.stdout.splitlines()[1:]
+    assert line.startswith("nima-mobilenet ") and line.endswith(" ava")
+    result = iqa_zoo("models", "nima-mobilenet", "--format", "jsonl")
+    row = json.loads(result.stdout)
+    assert row["tasks"] == {"ava": "aesthetics", "tid2013": "quality"}
+    assert row["sizes"]["ava"] == [224, 224]
+    assert row["default_weights"] is None
 
 
 def test_list_by_pattern_and_task_as_json():
@@ -44,6 +63,19 @@ def test_show():
         assert weights["sha256"] in text
         assert weights["terms"] in text
     assert max(map(len, result.stdout.splitlines())) <= 90
+
+
+def test_show_what_others_publish():
+    result = iqa_zoo("models", "show", "nima-mobilenet")
+    sets = registry.model_card("nima-mobilenet")["weights"]
+    text = " ".join(result.stdout.split())
+    for weights in sets.values():
+        for key in ("task", "url", "git_blob", "licence", "data", "terms", "where"):
+            assert weights[key] in text
+        for note in weights["notes"]:
+            assert note in text
+    assert "224 x 224 pixels; photos are fitted by stretch, shrunk by nearest" in text
+    assert "plus 1" in text
 
 
 def test_show_as_json_is_the_card():
@@ -71,7 +103,7 @@ def test_names_are_completed():
 
 
 @pytest.mark.parametrize(
-    "command", [("models", "nima-mobilnet"), ("models", "show", "nima-mobilnet")]
+    "command", [("models", "nima-mobilnetv2"), ("models", "show", "nima-mobilnetv2")]
 )
 def test_near_names_are_told(command):
     result = iqa_zoo(*command)
