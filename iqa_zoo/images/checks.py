@@ -127,11 +127,12 @@ def check_strips(image: Any) -> None:
     Raises:
         ValueError: parts are missing.
     """
-    width, height = image.size
-    apart = image.tag_v2.get(284) == 2  # channels in parts of their own
+    tags = image.tag_v2
+    width, height = tags[256], tags[257]  # before the picture is turned
+    apart = tags.get(284) == 2  # channels in parts of their own
     covered = sum(
         (min(right, width) - left) * (min(bottom, height) - top)
         for _, (left, top, right, bottom), *_ in image.tile
     )
-    if covered < width * height * (image.tag_v2.get(277, 1) if apart else 1):
+    if covered < width * height * (tags.get(277, 1) if apart else 1):
         raise ValueError("strips or tiles of it are missing")

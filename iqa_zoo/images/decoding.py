@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator
 from PIL import Image
 
 from iqa_zoo.errors import ImageError
+from iqa_zoo.images.checks import check_cost, check_rows, check_strips
 from iqa_zoo.images.formats import decoder, format_of
 from iqa_zoo.images.limits import (
     CONVERT,
@@ -45,6 +46,7 @@ class Encoded:
         self._name = name
         self._image: Image.Image | None = None  # opened, not yet decoded
         with self._decoding():
+            check_cost(self.kind, data, name)
             image = self._image = self._open()
             check_size(image.size, name, limits)
             if self.kind == "TIFF":
@@ -55,8 +57,12 @@ class Encoded:
                 raise EOFError("it ends before the image does")
             for size in SIZES.get(self.kind, _no_more)(data):
                 check_size(size, name, limits)
+            if self.kind == "TIFF":
+                check_strips(image)
             if self.kind != "JPEG":  # whose size is right before it is decoded
                 image.load()
+            if self.kind == "PNG":
+                check_rows(image, data)
             swapped, *_ = orientation_of(image)
         self.height, self.width = image.size if swapped else image.size[::-1]
 

@@ -3,7 +3,7 @@
 import contextlib
 import re
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -11,17 +11,23 @@ from iqa_zoo.images.boxes import boxes, media_is_whole, media_sizes
 
 
 def _jpeg_is_whole(data: bytes) -> bool:
+    return _END_OF_IMAGE in jpeg_markers(data)
+
+
+def jpeg_markers(data: bytes) -> Iterator[int]:
+    """The markers of a JPEG file after its first one, up to that of its end."""
     position = 2
     while match := _JPEG_MARKER.search(data, position):
         marker = data[match.end() - 1]
-        if marker == 0xD9:  # end of image
-            return True
+        yield marker
+        if marker == _END_OF_IMAGE:
+            return
         position = match.end()
         if marker != 0x01:  # all but this one have a length
             position += int.from_bytes(data[position : position + 2], "big")
-    return False
 
 
+_END_OF_IMAGE = 0xD9
 # In compressed data 0xff is followed by 0x00, or by 0xd0..0xd7 where decoding may
 # restart; any other follower makes a marker.
 _JPEG_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
@@ -89,11 +95,15 @@ def _tiff_is_whole(data: bytes) -> bool:
     head, room = struct.calcsize(order + count), struct.calcsize(order + word)
     size = struct.calcsize(order + entry) + room
     pages: set[int] = set()
+    looked_at = 0
     try:
         (page,) = struct.unpack_from(order + word, data, 8 if big else 4)
-        while page and page not in pages and len(pages) < _TIFF_PAGES:
+        while page and page not in pages:
             pages.add(page)
             (entries,) = struct.unpack_from(order + count, data, page)
+            looked_at += 1 + entries
+            if looked_at > _TIFF_ENTRIES:
+                break
             tags = {}
             for position in range(page + head, page + head + entries * size, size):
                 tag, kind, number = struct.unpack_from(order + entry, data, position)
@@ -103,7 +113,7 @@ def _tiff_is_whole(data: bytes) -> bool:
                     (place,) = struct.unpack_from(order + word, data, place)
                 if place + number * width > len(data):
                     return False
-                if tag in _TIFF_PARTS and kind in (3, 4, 16):
+                if tag in _TIFF_PARTS and tag not in tags and kind in (3, 4, 16):
                     tags[tag] = np.frombuffer(
                         data, f"{order}u{width}", count=number, offset=place
                     ).astype(np.float64)
@@ -121,7 +131,9 @@ def _tiff_is_whole(data: bytes) -> bool:
     return True
 
 
-_TIFF_PAGES = 1000  # more are not looked at, so that a hostile file costs no minutes
+_TIFF_ENTRIES = (
+    100_000  # more are not looked at, so that a hostile file costs no minutes
+)
 _TIFF_PARTS = {273, 279, 324, 325}  # starts and lengths of strips and of tiles
 # Bytes of one value of each type: TIFF 6.0 section 2, and BigTIFF's 16 to 18.
 _TIFF_WIDTHS = {
@@ -135,19 +147,37 @@ _TIFF_WIDTHS = {
 def _jpeg2000_is_whole(data: bytes) -> bool:
     # ISO/IEC 15444-1: a codestream, bare or in a box, is a head and parts of tiles.
     start, end = _codestream(data)
+    tiles = set()
     with contextlib.suppress(struct.error):
         position = start + 2
         while (marker := data[position : position + 2]) != b"\xff\xd9":  # its end
             (length,) = struct.unpack_from(">H", data, position + 2)
             if marker == b"\xff\x90":  # a part of a tile
-                (length,) = struct.unpack_from(">I", data, position + 6)
+                tile, length = struct.unpack_from(">HI", data, position + 4)
+                tiles.add(tile)
                 if not length:  # which reaches to the end
-                    return end <= len(data) and data[end - 2 : end] == b"\xff\xd9"
-                position += length
+                    position = end - 2
+                    break
+                position += max(length, _TILE_HEAD)
             else:
                 position += 2 + length
-        return position + 2 <= end <= len(data)
+        ends = data[position : position + 2] == b"\xff\xd9"
+        fits = position + 2 <= end <= len(data)
+        return ends and fits and len(tiles) >= _tiles(data, start)
     return False
+
+
+_TILE_HEAD = 14  # bytes; no part of a tile has fewer
+
+
+def _tiles(data: bytes, start: int) -> int:
+    """How many tiles the picture of a codestream that begins at `start` has."""
+    right, bottom, _, _, width, height, left, top = struct.unpack_from(
+        ">8I", data, start + 8
+    )
+    if not (width and height):  # no size, which the decoder refuses
+        return 0
+    return int(-((left - right) // width) * -((top - bottom) // height))
 
 
 def _codestream(data: bytes) -> tuple[int, int]:
