@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from iqa_zoo.engines.litert import SIGNATURE, LiteRT
-from iqa_zoo.errors import WeightsError
+from iqa_zoo.errors import OutputError, WeightsError
 from iqa_zoo.opinions import mean_and_std
 
 if TYPE_CHECKING:
@@ -42,25 +42,33 @@ def to_litert(
         WeightsError: the file's answers are not finite, or not the network's: a share
             or a mean score is off by more than 1e-4. This is checked on pictures of
             noise every time, since the converter does not.
+        OutputError: the system's folder of temporary files, through which the network
+            goes, does not take it.
     """
     import tensorflow as tf
     from keras.export import ExportArchive
 
     shape = (1, *size, 3)
-    with tempfile.TemporaryDirectory() as folder, _quiet():
-        archive = ExportArchive()
-        archive.track(network)
-        archive.add_endpoint(
-            SIGNATURE,
-            lambda image: {output: network(image, training=False)},
-            input_signature=[tf.TensorSpec(shape, tf.float32, name="image")],
-        )
-        archive.write_out(folder, verbose=False)
-        converter = tf.lite.TFLiteConverter.from_saved_model(
-            folder, signature_keys=[SIGNATURE]
-        )
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-        content: bytes = converter.convert()
+    try:
+        with tempfile.TemporaryDirectory() as folder, _quiet():
+            archive = ExportArchive()
+            archive.track(network)
+            archive.add_endpoint(
+                SIGNATURE,
+                lambda image: {output: network(image, training=False)},
+                input_signature=[tf.TensorSpec(shape, tf.float32, name="image")],
+            )
+            archive.write_out(folder, verbose=False)
+            converter = tf.lite.TFLiteConverter.from_saved_model(
+                folder, signature_keys=[SIGNATURE]
+            )
+            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+            content: bytes = converter.convert()
+    except (OSError, tf.errors.OpError) as error:
+        raise OutputError(
+            f"Cannot convert {network.name} in the folder of temporary files, which "
+            f"TMPDIR moves: {error}."
+        ) from error
     _check(network, content, size, output, scale)
     return content
 

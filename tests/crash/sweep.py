@@ -1,0 +1,320 @@
+"""Every writer of the package, and the sweep that lets each of its calls fail once."""
+
+import contextlib
+import errno
+import functools
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from iqa_zoo import registry, scoring, store
+from iqa_zoo.cli import main
+from iqa_zoo.cli.rows import HEADS, ROWS
+from iqa_zoo.data.manifest import Labels
+from iqa_zoo.errors import OutputError
+from iqa_zoo.files import write_bytes
+from iqa_zoo.results import ImageScore
+from iqa_zoo.training import train, trunk
+from tests.crash.faults import FULL, failing
+from tests.helpers import small
+
+Files = dict[str, bytes]
+
+OLD, NEW = b"old", b"new " * 5000
+PHOTOS = [f'{number}\n, "é".jpg' for number in range(5)]  # names are only copied
+
+
+class Writer(NamedTuple):
+    """Something that writes files into a folder.
+
+    Attributes:
+        prepare: makes what is in the folder before.
+        write: writes, or raises OutputError.
+        again: writes once more, without faults; None where it may not.
+        kept: whether what was there before is kept, where writing failed; given the
+            files before, those after and those that an unbroken run gives, and whether
+            every call after the failing one failed too.
+        sized: whether the writer knows how many bytes it needs.
+    """
+
+    prepare: Callable[[Path], object]
+    write: Callable[[Path], object]
+    again: Callable[[Path], object] | None
+    kept: Callable[[Files, Files, Files, bool], bool]
+    sized: bool = True
+
+
+def files_of(folder: Path) -> Files:
+    """Content of the files in a folder, by their names in it."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def sweep(writer: Writer, folder: Path, number: int, *, forever: bool = False) -> int:
+    """Let the n-th call fail, for n = 1, 2, 3 and so on until none is left.
+
+    Args:
+        writer: what is tried.
+        folder: new; each n gets a folder in it.
+        number: the error, of `errno`.
+        forever: whether all further calls fail as well.
+
+    Returns:
+        How many calls were made to fail.
+    """
+    whole = folder / "whole"
+    whole.mkdir(parents=True)
+    writer.prepare(whole)
+    writer.write(whole)
+    wanted = files_of(whole)
+    for n in range(1, 500):
+        place = folder / str(n)
+        place.mkdir()
+        writer.prepare(place)
+        before = files_of(place)
+        error = None
+        with failing(place, n, number, forever=forever) as calls:
+            try:
+                writer.write(place)
+            except OutputError as caught:
+                error = caught
+        failed = next((call for call in calls if call.failed), None)
+        if failed is None:
+            assert error is None and n > 1
+            assert files_of(place) == wanted
+            return n - 1
+        _check(writer, place, before, wanted, error, failed.name, number, forever)
+        if writer.again:
+            writer.again(place)
+            assert _finals(files_of(place)) == wanted, (n, failed)
+    raise AssertionError("it never succeeded")
+
+
+def _check(writer, place, before, wanted, error, call, number, forever) -> None:
+    found = files_of(place)
+    after = _finals(found)
+    where = f"{call} {errno.errorcode[number]}"
+    if not (forever or call in ("unlink", "rmdir")):
+        assert after == found, where
+    if error is None:  # it can do without the call that failed
+        assert after == wanted or writer.kept(before, after, wanted, forever), where
+        return
+    assert writer.kept(before, after, wanted, forever), where
+    assert str(place) in str(error), where
+    assert os.strerror(number) in str(error), where
+    if writer.sized and number in FULL and call in ("open", "write", "fsync"):
+        assert " bytes" in str(error), where
+
+
+def _finals(files: Files) -> Files:
+    """Those under final names."""
+    return {
+        name: data
+        for name, data in files.items()
+        if not (name.endswith(".part") or "unfinished" in name)
+    }
+
+
+def untouched(before: Files, after: Files, wanted: Files, forever: bool) -> bool:
+    """All is as it was."""
+    return after == before
+
+
+# --- single files ---------------------------------------------------------------------
+
+
+def _home(function: Callable[[Path], object]) -> Callable[[Path], object]:
+    """`function`, with the folder as the store."""
+
+    def call(folder: Path) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv(store.HOME_VARIABLE, str(folder / "store"))
+            function(folder)
+
+    return call
+
+
+def _cached(folder: Path) -> None:
+    assert store.cached("key.bin", lambda: NEW) == NEW
+
+
+@functools.cache
+def _picture() -> Path:
+    path = Path(os.environ[store.HOME_VARIABLE]) / "picture.png"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (40, 30), (9, 99, 199)).save(path)
+    return path
+
+
+RULE = {"size": [8, 8], "fit": "stretch", "shrink": "area", "enlarge": "corner"}
+
+
+def _inputs(folder: Path) -> None:
+    found = trunk.cached_inputs(
+        None, [_picture()] * 9, RULE, folder / "cache", mirror=False
+    )
+    assert found.shape == (9, 1, 8, 8, 3)
+
+
+def _copied(folder: Path) -> None:
+    with _scores([str(_picture())] * 3):
+        _iqa_zoo(folder, "--copy-best", "3", folder / "best")
+
+
+# --- rows -----------------------------------------------------------------------------
+
+
+def scores(names: list[str], value: float = 5.5) -> list[ImageScore]:
+    """Made up scores of these images."""
+    rest = (0.25, 0.75), (1.0, 10.0), "higher_is_better"
+    return [ImageScore(name, "stub", value, 1.5, *rest) for name in names]
+
+
+class _Stub:
+    """Scores at once whatever it is given."""
+
+    models = ("stub",)
+
+    def __init__(self, *_, **__) -> None:
+        pass
+
+    def score(self, names, *, live) -> Iterator[ImageScore]:
+        yield from scores(list(names))
+
+
+@contextlib.contextmanager
+def _scores(names: list[str]) -> Iterator[None]:
+    """`iqa-zoo score` finds these images, and has scores for them."""
+
+    class Found(list):
+        left_out = 0
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scoring, "Scorer", _Stub)
+        patch.setattr("iqa_zoo.images.find_images", lambda _: Found(names))
+        yield
+
+
+def _iqa_zoo(folder: Path, *options: object) -> None:
+    command = ["score", folder / "photos", *options]
+    result = CliRunner().invoke(main, list(map(str, command)))
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    if result.exit_code == 3:
+        raise OutputError(result.stderr)
+    assert result.exit_code == 0, result.stderr
+
+
+def rows(
+    form: str,
+    option: str | None,
+    name: str = "scores",
+    photos: list[str] = PHOTOS,
+) -> Writer:
+    """Rows into a new file, onto one that was torn, or instead of those of another."""
+    lines = [HEADS[form], *map(ROWS[form], scores(photos))]
+    prefixes = [b"".join(lines[:count]) for count in range(len(lines) + 1)]
+    there = {
+        None: None,
+        "--resume": prefixes[3] + lines[3][:20],
+        "--overwrite": prefixes[-1].replace(b"5.5", b"4.5"),
+    }[option]
+
+    def prepare(folder: Path) -> None:
+        if there is not None:
+            (folder / f"{name}.{form}").write_bytes(there)
+
+    def run(folder: Path, option: str | None) -> None:
+        with _scores(photos):
+            options = filter(None, [option])
+            _iqa_zoo(folder, "-o", folder / f"{name}.{form}", *options)
+
+    def kept(before: Files, after: Files, wanted: Files, forever: bool) -> bool:
+        if after == before:
+            return True
+        (new,) = after.values()
+        least = prefixes[3] if option == "--resume" else b""
+        # What was torn stays where it cannot be cut off.
+        whole = new in prefixes or (forever and prefixes[-1].startswith(new))
+        return whole and new.startswith(least)
+
+    again = "--overwrite" if option == "--overwrite" else "--resume"
+    return Writer(
+        prepare,
+        lambda folder: run(folder, option),
+        lambda folder: run(folder, again),
+        kept,
+        sized=False,
+    )
+
+
+# --- a run's folder -------------------------------------------------------------------
+
+
+@functools.cache
+def _network():
+    with small.packaged() as name:
+        return registry.load_model(name, None)
+
+
+def train_in(folder: Path) -> None:
+    """A training without steps, which take long and write nothing."""
+    labels = Labels(
+        names=tuple(f"{number}.png" for number in range(9)),
+        paths=(_picture(),) * 9,
+        mos=np.linspace(1, 9, 9),
+        std=np.full(9, 1.5),
+        group=None,
+        range=(1.0, 10.0),
+        direction="higher_is_better",
+        range_inferred=False,
+    )
+    with small.packaged() as name, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train, "_start", lambda *_: (_network(), None))
+        patch.setattr(train, "below", lambda *_: None)
+        patch.setattr(train, "above", lambda network, _: network)
+        patch.setattr(train, "train_stage", lambda *_, **__: None)
+        patch.setattr(train, "cached_inputs", lambda *_, **__: None)
+        patch.setattr(
+            train, "predict", lambda upper, inputs, rows: np.full((len(rows), 10), 0.1)
+        )
+        train.train(labels, model=name, out=folder / "run", start="random")
+
+
+def _no_model(before: Files, after: Files, wanted: Files, forever: bool) -> bool:
+    """What there is is whole, and no model that lacks something."""
+    return "run/card.toml" not in after and after.items() <= wanted.items()
+
+
+WRITERS = {
+    "files.write_bytes": Writer(
+        lambda folder: (folder / "out.bin").write_bytes(OLD),
+        lambda folder: write_bytes(folder / "out.bin", NEW),
+        lambda folder: write_bytes(folder / "out.bin", NEW),
+        untouched,
+    ),
+    "store.cached": Writer(lambda _: None, _home(_cached), _home(_cached), untouched),
+    "cache of a training": Writer(lambda _: None, _inputs, _inputs, untouched),
+    "score --copy-best": Writer(
+        lambda _: None,
+        _copied,
+        None,
+        lambda before, after, wanted, forever: after.items() <= wanted.items(),
+        sized=False,
+    ),
+    **{
+        f"score -o FILE.{form} {option or ''}".strip(): rows(form, option)
+        for form in ("csv", "jsonl")
+        for option in (None, "--resume", "--overwrite")
+    },
+    "train --out": Writer(lambda _: None, train_in, None, _no_model),
+}

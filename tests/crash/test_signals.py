@@ -1,0 +1,96 @@
+"""Told to end, the program leaves whole rows and no half-written file."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.crash.kills import IQA_ZOO
+from tests.crash.sweep import files_of
+from tests.helpers import tiny
+
+pytestmark = pytest.mark.crash
+
+STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return tiny.make_run(tmp_path_factory.mktemp("models") / "run")
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    return tiny.make_photos(tmp_path_factory.mktemp("photos"), 9)
+
+
+@pytest.mark.parametrize("sent", STATUS, ids=lambda sent: sent.name)
+def test_scoring(run, photos, tmp_path, sent):
+    """It waits for a name here, so that the moment is a certain one."""
+    out = tmp_path / "scores.jsonl"
+    names = [str(path) for path in sorted(photos.iterdir())]
+    command = [*IQA_ZOO, "score", "-", "-m", run, "-o", out]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as child:
+        child.stdin.write("\n".join(names) + "\n")
+        child.stdin.flush()
+        wait_for(lambda: out.exists() and out.read_bytes().count(b"\n") == 9, child)
+        child.send_signal(sent)
+        assert child.wait(30) == STATUS[sent]
+        said = child.stderr.read()
+    assert "interrupted: 9 scored" in said and "--resume scores the rest" in said
+    assert "Traceback" not in said
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [row["path"] for row in rows] == names
+    assert os.listdir(tmp_path) == [out.name]
+
+
+WRITING = """
+import sys
+from iqa_zoo import cli
+from iqa_zoo.files import atomic_write
+
+def write(*_, **__):
+    with atomic_write(sys.argv[1]) as file:
+        file.write(b"half")
+        file.flush()
+        print("now", flush=True)
+        sys.stdin.read()
+
+cli.COMMANDS = {"write": ("write", "")}
+sys.modules["write"] = type(sys)("write")
+sys.modules["write"].command = cli.click.command()(write)
+cli.main(["write"])
+"""
+
+
+@pytest.mark.parametrize("sent", STATUS, ids=lambda sent: sent.name)
+@pytest.mark.parametrize("before", [None, b"old"])
+def test_a_file_half_written(tmp_path, sent, before):
+    path = tmp_path / "out.bin"
+    if before:
+        path.write_bytes(before)
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITING, path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as child:
+        assert child.stdout.readline() == b"now\n"
+        assert len(os.listdir(tmp_path)) == 1 + bool(before)
+        child.send_signal(sent)
+        assert child.wait(30) == STATUS[sent]
+        assert child.stderr.read().strip() == b""
+    assert files_of(tmp_path) == ({"out.bin": before} if before else {})
+
+
+def wait_for(condition, child):
+    """Until the condition holds; the child must live until then."""
+    while not condition():
+        assert child.poll() is None, child.stderr.read()
+        time.sleep(0.005)
