@@ -1,21 +1,25 @@
 """What decoders do not look at: costs out of all proportion, and missing rows."""
 
+import itertools
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from iqa_zoo.images.limits import CONVERT, image_error
-from iqa_zoo.images.whole import jpeg_markers
+from iqa_zoo.images.whole import jpeg_segments, png_chunks
 
+_PIECES = 100_000  # of a file; Pillow looks at each in Python
+_EXIFS = 50  # of a JPEG; Pillow copies all of them for each
 _SCANS = 100  # a progressive JPEG has about ten, and each is a pass over all pixels
 _TAGS = 4000  # of one page of a TIFF, which has some fifty at most
 _NUMBERS = 1_000_000  # in one tag, of numbers that Pillow makes Python objects of
 _BYTES_AND_TEXT = {1, 2, 6, 7}  # types of tags that it leaves as they are
 _START_OF_SCAN = 0xDA
+_APP1 = 0xE1
 _PIECE = 1 << 20  # bytes that are unpacked at once
 
 
@@ -35,8 +39,20 @@ def _none(data: bytes) -> str:
 
 
 def _jpeg_excess(data: bytes) -> str:
-    scans = sum(marker == _START_OF_SCAN for marker in jpeg_markers(data))
+    exifs = scans = 0
+    for number, (marker, end) in enumerate(jpeg_segments(data)):
+        if number == _PIECES:
+            return f"it has more than {_PIECES} segments"
+        scans += marker == _START_OF_SCAN
+        exifs += marker == _APP1 and data[end + 2 : end + 6] == b"Exif"
+    if exifs > _EXIFS:
+        return f"it has {exifs} blocks of EXIF, more than {_EXIFS}"
     return f"it has {scans} scans, more than {_SCANS}" if scans > _SCANS else ""
+
+
+def _png_excess(data: bytes) -> str:
+    enough = itertools.islice(png_chunks(data), _PIECES, None)
+    return f"it has more than {_PIECES} chunks" if any(enough) else ""
 
 
 def _tiff_excess(data: bytes) -> str:
@@ -62,6 +78,7 @@ def _tiff_excess(data: bytes) -> str:
 
 _EXCESSES: dict[str, Callable[[bytes], str]] = {
     "JPEG": _jpeg_excess,
+    "PNG": _png_excess,
     "TIFF": _tiff_excess,
 }
 
@@ -90,7 +107,8 @@ def check_rows(image: Image.Image, data: bytes) -> None:
         rows * (1 + (columns * bits + 7) // 8) for columns, rows in sizes if columns
     )
     unpacker = zlib.decompressobj()
-    for packed in _png_pixels(data):
+    for kind, start, end in png_chunks(data):
+        packed = data[start:end] if kind == b"IDAT" else b""
         while packed and wanted > 0:
             wanted -= len(unpacker.decompress(packed, _PIECE))
             packed = unpacker.unconsumed_tail
@@ -110,15 +128,6 @@ _PASSES = [
     (1, 0, 2, 2),
     (0, 1, 1, 2),
 ]
-
-
-def _png_pixels(data: bytes) -> Iterator[bytes]:
-    position = 8
-    while position < len(data):
-        size = int.from_bytes(data[position : position + 4], "big")
-        if data[position + 4 : position + 8] == b"IDAT":
-            yield data[position + 8 : position + 8 + size]
-        position += size + 12
 
 
 def check_strips(image: Any) -> None:

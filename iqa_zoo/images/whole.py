@@ -11,18 +11,18 @@ from iqa_zoo.images.boxes import boxes, media_is_whole, media_sizes
 
 
 def _jpeg_is_whole(data: bytes) -> bool:
-    return _END_OF_IMAGE in jpeg_markers(data)
+    return any(marker == _END_OF_IMAGE for marker, _ in jpeg_segments(data))
 
 
-def jpeg_markers(data: bytes) -> Iterator[int]:
-    """The markers of a JPEG file after its first one, up to that of its end."""
+def jpeg_segments(data: bytes) -> Iterator[tuple[int, int]]:
+    """The markers of a JPEG file up to that of its end, and where each one ends."""
     position = 2
     while match := _JPEG_MARKER.search(data, position):
-        marker = data[match.end() - 1]
-        yield marker
+        position = match.end()
+        marker = data[position - 1]
+        yield marker, position
         if marker == _END_OF_IMAGE:
             return
-        position = match.end()
         if marker != 0x01:  # all but this one have a length
             position += int.from_bytes(data[position : position + 2], "big")
 
@@ -34,13 +34,28 @@ _JPEG_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
 
 
 def _png_is_whole(data: bytes) -> bool:
+    return any(
+        kind == b"IEND" and end + _CHECKSUM <= len(data)
+        for kind, _, end in png_chunks(data)
+    )
+
+
+def png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """The types of a PNG file's chunks, and where the content of each begins and ends.
+
+    The last one may end after the file does.
+    """
     position = 8
-    while (end := position + 12) <= len(data):
-        end += int.from_bytes(data[position : position + 4], "big")
-        if data[position + 4 : position + 8] == b"IEND":
-            return end <= len(data)
-        position = end
-    return False
+    while position + 8 + _CHECKSUM <= len(data):
+        size, kind = struct.unpack_from(">I4s", data, position)
+        start = position + 8
+        yield kind, start, start + size
+        if kind == b"IEND":
+            return
+        position = start + size + _CHECKSUM
+
+
+_CHECKSUM = 4  # bytes after the content of a chunk
 
 
 def _bmp_is_whole(data: bytes) -> bool:

@@ -423,10 +423,9 @@ def _jpeg() -> dict[str, Iterable[File]]:
             ),
             File("1000 scans", flat[:last] + flat[last:-2] * 1000 + flat[-2:], CORRUPT),
             File(
-                "20000 comments",
-                good[:2] + _segment(0xFE, b"bla") * 20_000 + good[2:],
-                SCORES,
-                decoded(good),
+                "20000 blocks of EXIF",
+                good[:2] + _segment(0xE1, b"Exif\0\0bla") * 20_000 + good[2:],
+                CORRUPT,
             ),
             File(
                 "colour profile in 255 parts",
@@ -524,8 +523,11 @@ def _png() -> dict[str, Iterable[File]]:
         "bomb": [
             File("60000 x 60000", png(width=60_000, height=60_000), TOO_MANY),
             File(
-                "text that unpacks to 40 MB",
-                png(before=chunk(b"zTXt", b"bla\0\0" + bomb)),
+                "texts that unpack to 40 MB",
+                png(
+                    before=chunk(b"zTXt", b"bla\0\0" + bomb)
+                    + chunk(b"iTXt", b"bla\0\1\0\0\0" + bomb) * 9
+                ),
                 UNNOTICED,
             ),
             File(
@@ -533,11 +535,7 @@ def _png() -> dict[str, Iterable[File]]:
                 png(before=chunk(b"iCCP", b"bla\0\0" + bomb)),
                 UNNOTICED,
             ),
-            File(
-                "20 texts that unpack to 40 MB",
-                png(before=chunk(b"iTXt", b"bla\0\1\0\0\0" + bomb) * 20),
-                UNNOTICED,
-            ),
+            File("110000 chunks", png(before=chunk(b"abCd", b"") * 110_000), CORRUPT),
             File(
                 "pixels that unpack to 40 MB", png(pixels=bytes(40_000_000)), UNNOTICED
             ),
