@@ -965,12 +965,12 @@ def _webp() -> dict[str, Iterable[File]]:
 
 def tiff(
     pixels: bytes,
-    tags: dict[int, tuple[int, int, int]] | None = None,
+    tags: dict[int, tuple[int, int, int] | None] | None = None,
     *,
     following: int = 0,
     tail: bytes = b"",
 ) -> bytes:
-    """A TIFF in RGB of one strip; `tags` are changed or further ones.
+    """A TIFF in RGB of one strip; `tags` are changed, further or missing ones.
 
     The pixels begin at byte 8, the directory follows them, then `tail`.
     """
@@ -986,7 +986,7 @@ def tiff(
         278: (4, 1, HEIGHT),
         279: (4, 1, len(pixels)),
     } | (tags or {})
-    entries = [(tag, *every[tag]) for tag in sorted(every)]
+    entries = [(tag, *every[tag]) for tag in sorted(every) if every[tag]]
     head = b"II*\0" + little(depth + 6)
     bits = little(8, 8, 8, bits=16)
     return head + pixels + bits + ifd(entries, following) + tail

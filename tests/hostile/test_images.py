@@ -82,6 +82,84 @@ def test_no_file_stays_open(tmp_path):
     assert len(os.listdir("/proc/self/fd")) == before
 
 
+# --- parts that are missing from whole files ------------------------------------------
+
+# Which pass of an interlaced PNG each pixel of 8 x 8 is in (third edition, 8.1).
+_PASSES = np.array(
+    [
+        [1, 6, 4, 6, 2, 6, 4, 6],
+        [7, 7, 7, 7, 7, 7, 7, 7],
+        [5, 6, 5, 6, 5, 6, 5, 6],
+        [7, 7, 7, 7, 7, 7, 7, 7],
+        [3, 6, 4, 6, 3, 6, 4, 6],
+        [7, 7, 7, 7, 7, 7, 7, 7],
+        [5, 6, 5, 6, 5, 6, 5, 6],
+        [7, 7, 7, 7, 7, 7, 7, 7],
+    ]
+)
+
+
+@pytest.mark.parametrize("depth, colour, bits", [(1, 0, 1), (8, 2, 24), (16, 6, 64)])
+@pytest.mark.parametrize("interlaced", [0, 1])
+def test_a_black_png_is_read_and_one_without_its_end_is_not(
+    depth, colour, bits, interlaced
+):
+    for width, height in ((1, 1), (1, 2), (5, 3), (9, 17)):
+        passes = np.tile(_PASSES, (3, 2))[:height, :width]
+        if not interlaced:
+            passes[:] = 1
+        rows = [row for number in range(1, 8) for row in passes == number if row.any()]
+        size = sum(1 + (int(row.sum()) * bits + 7) // 8 for row in rows)
+        form = {"depth": depth, "colour": colour, "interlaced": interlaced}
+        form |= {"width": width, "height": height}
+        pixels = read_image(corpus.png(pixels=bytes(size), **form))
+        assert pixels.shape == (height, width, 3)
+        with pytest.raises(ImageError) as caught:
+            read_image(corpus.png(pixels=bytes(size - 1), **form))
+        assert caught.value.code == "corrupt"
+
+
+def test_a_tiff_of_planes_needs_all_of_them():
+    planes = np.moveaxis(corpus.PICTURE, 2, 0).tobytes()
+    size = len(planes) // 3
+    after = 8 + len(planes) + 6 + 2 + 12 * 10 + 4  # where its ten tags end
+    tail = corpus.little(8, 8 + size, 8 + 2 * size, size, size, size)
+    for number, code in ((3, None), (2, "corrupt")):
+        tags = {284: (3, 1, 2), 273: (4, number, after), 279: (4, number, after + 12)}
+        data = corpus.tiff(planes, tags, tail=tail)
+        assert read(data) == code
+        assert code or np.array_equal(read_image(data), corpus.PICTURE)
+
+
+def test_a_tiff_of_tiles_needs_all_of_them():
+    tiles = bytes(12 * 16 * 16 * 3)
+    after = 8 + len(tiles) + 6 + 2 + 12 * 10 + 4
+    starts = range(8, 8 + len(tiles), 768)
+    for number, code in ((12, None), (11, "corrupt")):
+        tags = dict.fromkeys((273, 278, 279)) | {322: (3, 1, 16), 323: (3, 1, 16)}
+        tags |= {324: (4, number, after), 325: (4, number, after + 48)}
+        tail = corpus.little(*starts, *[768] * 12)
+        assert read(corpus.tiff(tiles, tags, tail=tail)) == code
+
+
+def test_a_jpeg_2000_needs_all_of_its_tiles():
+    data = corpus.encoded(corpus.IMAGE, "JPEG 2000", tile_size=(32, 32), no_jp2=True)
+    assert read(data) is None
+    first, second, *_ = (
+        i for i in range(len(data)) if data[i : i + 4] == b"\xff\x90\0\x0a"
+    )
+    assert read(data[:first] + data[second:]) == "truncated"
+
+
+def read(data: bytes) -> str | None:
+    """The code that a file gets, or None where it is read."""
+    try:
+        read_image(data, **images.ASKED)
+    except ImageError as error:
+        return error.code
+    return None
+
+
 # --- fuzz -----------------------------------------------------------------------------
 
 
