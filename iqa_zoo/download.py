@@ -65,9 +65,9 @@ def download(
     except TimeoutError as error:
         raise WeightsError(f"No data came for {stall:g} seconds.") from error
     except urllib.error.HTTPError as error:
-        with error:
-            text = " ".join(str(error.reason).split())
-            raise WeightsError(f"The answer was {error.code}: {text}.") from error
+        error.close()
+        text = " ".join(str(error.reason).split())
+        raise WeightsError(f"The answer was {error.code}: {text}.") from error
     except urllib.error.URLError as error:
         text = getattr(error.reason, "strerror", None) or str(error.reason)
         if isinstance(error.reason, TimeoutError):

@@ -103,10 +103,9 @@ def list_models(
         has_weights: only models with (True) or without (False) trained weights, ours
             or those that others publish.
     """
-    added = {name: found.card for name, found in cards.added_cards().items()}
     return [
         name
-        for name, card in sorted({**cards.all_cards(), **added}.items())
+        for name, card in cards.known_cards().items()
         if fnmatch.fnmatchcase(name, pattern)
         and task in (None, *tasks(card).values())
         and has_weights in (None, bool(card.get("weights")))

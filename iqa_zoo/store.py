@@ -161,13 +161,9 @@ def published_sets() -> dict[str, Mapping[str, Any]]:
     External weight sets are called `MODEL.TAG`, those of backbones
     `BACKBONE.imagenet`.
     """
-    models = {
-        **cards.all_cards(),
-        **{name: added.card for name, added in cards.added_cards().items()},
-    }
     sets = {
         f"{name}.{tag}": weights
-        for name, card in models.items()
+        for name, card in cards.known_cards().items()
         for tag, weights in card.get("weights", {}).items()
         if weights["kind"] == "external"
     }
@@ -180,12 +176,16 @@ def published_set(name: str) -> Mapping[str, Any]:
     """The card's table of one file that others publish.
 
     Raises:
-        UnknownNameError: no such weight set, or one that comes with its package.
+        UnknownNameError: no such weight set.
+        UsageError: a weight set that comes with its package.
     """
     sets = published_sets()
-    if name not in sets:
-        raise UnknownNameError("weight set of others", name, sets)
-    return sets[name]
+    if name in sets:
+        return sets[name]
+    model, _, tag = name.rpartition(".")
+    if tag in cards.known_cards().get(model, {}).get("weights", {}):
+        raise UsageError(f"{name} comes with its package: nothing is to be fetched.")
+    raise UnknownNameError("weight set of others", name, sets)
 
 
 def published_file(expected: Mapping[str, Any]) -> Path:

@@ -1,6 +1,7 @@
 """The store, and every way in which a weight file can be wrong."""
 
 import logging
+import os
 
 import numpy as np
 import pytest
@@ -108,7 +109,7 @@ def test_every_changed_byte_and_every_truncation_is_caught(tmp_path):
 def test_a_file_of_another_size_is_not_read(tmp_path, monkeypatch):
     path = tmp_path / "w.safetensors"
     path.write_bytes(bytes(1000))
-    monkeypatch.setattr("pathlib.Path.read_bytes", pytest.fail)
+    monkeypatch.setattr("pathlib.Path.open", pytest.fail)
     with pytest.raises(WeightsError, match="1,000 bytes"):
         store.read_checked(path, described(b"abc"))
 
@@ -118,6 +119,39 @@ def test_missing_file_and_folder(tmp_path):
         store.read_checked(tmp_path / "no.safetensors", described(b""))
     with pytest.raises(WeightsError, match=str(tmp_path)):
         store.read_checked(tmp_path, described(b"", bytes=tmp_path.stat().st_size))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    expected = {"bytes_at_most": 9, "md5": store.md5(b"")}
+    with pytest.raises(WeightsError, match="pipe: it is no file"):
+        store.read_checked(tmp_path / "pipe", expected)
+
+
+@pytest.mark.parametrize("kind", store.HASHES)
+def test_every_kind_of_hash_at_most_so_many_bytes(tmp_path, kind):
+    path = tmp_path / "w"
+    expected = {"bytes_at_most": 4, kind: store.HASHES[kind](b"abc")}
+    path.write_bytes(b"abc")
+    assert store.read_checked(path, expected) == b"abc"
+    path.write_bytes(b"abd")
+    with pytest.raises(WeightsError, match=f"w has {kind} "):
+        store.read_checked(path, expected)
+    path.write_bytes(b"abcde")
+    with pytest.raises(WeightsError, match="5 bytes; its card says at most 4"):
+        store.read_checked(path, expected)
+
+
+def test_every_hash_of_a_card_counts(tmp_path):
+    path = tmp_path / "w"
+    path.write_bytes(b"abc")
+    right = {kind: store.HASHES[kind](b"abc") for kind in store.HASHES}
+    store.read_checked(path, {"bytes": 3, **right})
+    for kind in right:
+        wrong = right | {kind: right[kind][::-1]}
+        with pytest.raises(WeightsError, match=kind):
+            store.read_checked(path, {"bytes": 3, **wrong})
 
 
 def header(text: bytes, body: bytes = b"") -> bytes:

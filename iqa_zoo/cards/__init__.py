@@ -182,6 +182,12 @@ def added_cards() -> Mapping[str, Added]:
     return _scan()[0]
 
 
+def known_cards() -> Mapping[str, Card]:
+    """Our cards and those that other packages add, by model name, sorted."""
+    added = {name: found.card for name, found in added_cards().items()}
+    return dict(sorted({**all_cards(), **added}.items()))
+
+
 def find_added(name: str) -> Added | None:
     """The card that another package adds under this name, or None.
 
