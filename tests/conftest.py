@@ -16,12 +16,32 @@ SHARED = ROOT.parent / "shared"
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _own_store(tmp_path_factory: pytest.TempPathFactory):
-    """Keep what tests convert and cache out of the user's own folder."""
+def _users_store(tmp_path_factory: pytest.TempPathFactory):
+    """Keep what tests convert and cache out of the user's own store; gives that one."""
+    from iqa_zoo import store
+    from iqa_zoo.errors import OutputError
+
+    try:
+        users = store.home()
+    except OutputError:
+        users = None
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("IQA_ZOO_HOME", str(tmp_path_factory.mktemp("store")))
-        patch.setenv("IQA_ZOO_OFFLINE", "1")
-        yield
+        yield users
+
+
+@pytest.fixture(scope="session")
+def published(_users_store: Path | None):
+    """A function that brings others' weights from the user's store, or skips."""
+    from iqa_zoo import store
+
+    def bring(name: str) -> None:
+        file = store.published_set(name)["file"]
+        if _users_store is None or not (_users_store / "weights" / file).exists():
+            pytest.skip(f"needs {file} in the store (iqa-zoo weights fetch {name})")
+        store.add(name, _users_store / "weights" / file)
+
+    return bring
 
 
 def _shared(name: str) -> Path:
@@ -47,6 +67,12 @@ def clive() -> Path:
 def kodak() -> Path:
     """The 24 pristine Kodak photos."""
     return _shared("data/kodak")
+
+
+@pytest.fixture(scope="session")
+def idealo() -> Path:
+    """Five test photos of idealo's image-quality-assessment."""
+    return _shared("data/idealo")
 
 
 @pytest.fixture(scope="session")

@@ -13,10 +13,9 @@ import pytest
 from safetensors.numpy import load, save
 
 import iqa_zoo
-from iqa_zoo import cards, registry, store
+from iqa_zoo import cards, registry
 from iqa_zoo.engines.convert import to_litert
 from iqa_zoo.engines.litert import LiteRT
-from iqa_zoo.errors import OutputError
 from iqa_zoo.images import fit_image, read_image
 from iqa_zoo.models.losses import TERMS, score_mean
 from tests.helpers.small import eagerly, make_opinions
@@ -28,11 +27,6 @@ WEIGHT_SETS = [
     for name in MODELS
     for tag in cards.all_cards()[name].get("weights", {})
 ]
-try:
-    # Before the tests get a store of their own.
-    STORE = store.home() / "weights"
-except OutputError:
-    STORE = None
 
 # For what takes seconds in a small network, and a minute in a large one.
 costly = pytest.mark.parametrize(
@@ -317,14 +311,11 @@ def opinions(tmp_path_factory):
 
 @pytest.mark.weights
 @pytest.mark.parametrize("full_name", WEIGHT_SETS)
-def test_weight_set(full_name, photos):
+def test_weight_set(full_name, photos, published):
     """From the file: LiteRT, as `score` runs it, and Keras answer alike."""
     entry = registry.resolve(full_name)
     if entry.weights["kind"] == "external":
-        file = STORE and STORE / entry.weights["file"]
-        if not (file and file.exists()):
-            pytest.skip(f"needs {entry.weights['file']} in the store")
-        store.add(full_name, file)
+        published(full_name)
     else:
         assert entry.weights["arrays"] == len(entry.arrays())
     files = sorted(p for p in photos.rglob("*") if p.suffix in (".jpg", ".png"))[:3]

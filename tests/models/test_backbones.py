@@ -72,7 +72,7 @@ def check_same(ours, theirs, images, given):
 
 
 @pytest.fixture(scope="module")
-def idealo(photo):
+def idealos(photo):
     """idealo's network with random weights, and its arrays by layer."""
     base = applications.MobileNet(
         weights=None, include_top=False, pooling="avg", input_shape=(224, 224, 3)
@@ -83,8 +83,8 @@ def idealo(photo):
     return network, layer_arrays(network)
 
 
-def test_mobilenet(idealo, photo):
-    network, layers = idealo
+def test_mobilenet(idealos, photo):
+    network, layers = idealos
     arrays = read_keras_h5(keras_h5(layers), "mobilenet.h5")
     arrays = {k: v for k, v in arrays.items() if not k.startswith("dense")}
     theirs = keras.Model(network.input, network.get_layer("conv_pw_13_relu").output)
@@ -93,8 +93,8 @@ def test_mobilenet(idealo, photo):
     check_same(ours, theirs, photo(224), given)
 
 
-def test_idealo(idealo, photo):
-    network, layers = idealo
+def test_idealo(idealos, photo):
+    network, layers = idealos
     arrays = read_keras_h5(keras_h5(layers), "aesthetic.hdf5")
     assert len(arrays) == 137
     ours = nima.mobilenet(size=(224, 224))
@@ -107,8 +107,8 @@ def test_idealo(idealo, photo):
     )
 
 
-def test_idealo_with_another_head(idealo):
-    _, layers = idealo
+def test_idealo_with_another_head(idealos):
+    _, layers = idealos
     arrays = read_keras_h5(keras_h5(layers), "aesthetic.hdf5")
     more = {"dense_7/kernel": np.zeros((1024, 5)), "dense_7/bias": np.zeros(5)}
     with pytest.raises(WeightsError, match="139 arrays"):

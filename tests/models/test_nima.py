@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import iqa_zoo
 from iqa_zoo import registry, store
 from iqa_zoo.errors import UsageError
 from iqa_zoo.models import nima
@@ -155,3 +156,25 @@ def test_a_mirrored_photo_is_more_alike_than_noise(trained, kinds):
     features = np.asarray(look({"image": images}, training=False)[order["pool"]])
     _, to_noise, to_mirror = np.corrcoef(features)[0]
     assert to_mirror > to_noise + 0.1
+
+
+# What idealo's own weights gave for its test photos: technical and aesthetic (its
+# issue 23).
+GOLDEN = {
+    "42039.jpg": (4.6476, 5.2282),
+    "42040.jpg": (4.3037, 4.6879),
+    "42041.jpg": (4.9969, 5.2865),
+    "42042.jpg": (3.9692, 5.1272),
+    "42044.jpg": (3.9866, 5.7950),
+}
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize("column, tag", [(0, "tid2013"), (1, "ava")])
+def test_idealos_scores(column, tag, idealo, published):
+    name = f"nima-mobilenet.{tag}"
+    published(name)
+    results = list(iqa_zoo.score([idealo / photo for photo in GOLDEN], name))
+    found = [result.value for result in results]
+    expected = [scores[column] for scores in GOLDEN.values()]
+    np.testing.assert_allclose(found, expected, atol=5e-3)
