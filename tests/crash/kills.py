@@ -67,8 +67,14 @@ def kill_scoring(
         while True:
             option = "--overwrite" if replacing else "--resume"
             with subprocess.Popen([*command, option], stderr=subprocess.PIPE) as child:
+                if moments.random() < 0.5:  # while it writes, most likely
+                    while child.poll() is None and _read(out) == left:
+                        time.sleep(0.002)
+                    patience = moments.uniform(0, seconds / 5)
+                else:
+                    patience = moments.uniform(0, seconds)
                 try:
-                    _, said = child.communicate(timeout=moments.uniform(0, seconds))
+                    _, said = child.communicate(timeout=patience)
                 except subprocess.TimeoutExpired:
                     child.kill()
                     child.communicate()
@@ -76,7 +82,7 @@ def kill_scoring(
                 break
             assert child.returncode == -9, said
             counts["kills"] += 1
-            data = out.read_bytes() if out.exists() else b""
+            data = _read(out)
             counts["while starting" if data == left else "while writing"] += 1
             if data != left:
                 replacing = False
@@ -100,3 +106,7 @@ def kill_scoring(
         assert found == whole, counts
         out.unlink()
     return counts
+
+
+def _read(path: Path) -> bytes:
+    return path.read_bytes() if path.exists() else b""

@@ -3,9 +3,11 @@
 import contextlib
 import errno
 import functools
+import io
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
@@ -13,12 +15,12 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from iqa_zoo import registry, scoring, store
+from iqa_zoo import scoring, store
 from iqa_zoo.cli import main
 from iqa_zoo.cli.rows import HEADS, ROWS
 from iqa_zoo.data.manifest import Labels
 from iqa_zoo.errors import OutputError
-from iqa_zoo.files import write_bytes
+from iqa_zoo.files import sha256, write_bytes
 from iqa_zoo.results import ImageScore
 from iqa_zoo.training import train, trunk
 from tests.crash.faults import FULL, failing
@@ -147,6 +149,50 @@ def _cached(folder: Path) -> None:
     assert store.cached("key.bin", lambda: NEW) == NEW
 
 
+def _published(hashed: bool) -> tuple[dict[str, object], bytes]:
+    """A card's table of a published file, with or without a hash, and the file."""
+    file = io.BytesIO()
+    np.savez(file, **{"00/kernel": np.ones(3)})
+    data = file.getvalue()
+    said = {"hash": {"sha256": sha256(data)}, "none": {"unhashed": True}}
+    table = {
+        "file": "a.npz",
+        "bytes": len(data),
+        "licence": "none",
+        "url": "nowhere",
+        **said["hash" if hashed else "none"],
+    }
+    return table, data
+
+
+def _storing(hashed: bool, *, fetched: bool) -> Writer:
+    """A published file, added or fetched, over another that has its name."""
+    table, data = _published(hashed)
+
+    def write(folder: Path) -> None:
+        source = folder.parent / "as-published.npz"
+        source.write_bytes(data)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.delenv(store.OFFLINE_VARIABLE, raising=False)
+            patch.setattr(store, "published_set", lambda _: table)
+            patch.setattr("iqa_zoo.download.download", lambda *_, **__: data)
+            if fetched:
+                store.fetch(table, "a")
+            else:
+                store.add("a", source)
+
+    def prepare(folder: Path) -> None:
+        place = folder / "store" / "weights"
+        place.mkdir(parents=True)
+        (place / "a.npz").write_bytes(OLD)
+
+    def kept(before: Files, after: Files, wanted: Files, forever: bool) -> bool:
+        # Where there are two files, the first alone is not trusted.
+        return after == before or (not hashed and after.items() < wanted.items())
+
+    return Writer(prepare, _home(write), _home(write), kept)
+
+
 @functools.cache
 def _picture() -> Path:
     path = Path(os.environ[store.HOME_VARIABLE]) / "picture.png"
@@ -159,9 +205,10 @@ RULE = {"size": [8, 8], "fit": "stretch", "shrink": "area", "enlarge": "corner"}
 
 
 def _inputs(folder: Path) -> None:
-    found = trunk.cached_inputs(
-        None, [_picture()] * 9, RULE, folder / "cache", mirror=False
-    )
+    with small.eagerly():
+        found = trunk.cached_inputs(
+            None, [_picture()] * 9, RULE, folder / "cache", mirror=False
+        )
     assert found.shape == (9, 1, 8, 8, 3)
 
 
@@ -222,10 +269,11 @@ def rows(
 ) -> Writer:
     """Rows into a new file, onto one that was torn, or instead of those of another."""
     lines = [HEADS[form], *map(ROWS[form], scores(photos))]
-    prefixes = [b"".join(lines[:count]) for count in range(len(lines) + 1)]
+    # A new file may lack its head still; one that replaces another has it at once.
+    prefixes = [b"".join(lines[:count]) for count in range(1, len(lines) + 1)]
     there = {
         None: None,
-        "--resume": prefixes[3] + lines[3][:20],
+        "--resume": prefixes[3] + lines[4][:20],
         "--overwrite": prefixes[-1].replace(b"5.5", b"4.5"),
     }[option]
 
@@ -242,9 +290,9 @@ def rows(
         if after == before:
             return True
         (new,) = after.values()
-        least = prefixes[3] if option == "--resume" else b""
+        least = {"--resume": prefixes[3], "--overwrite": prefixes[0]}.get(option, b"")
         # What was torn stays where it cannot be cut off.
-        whole = new in prefixes or (forever and prefixes[-1].startswith(new))
+        whole = new in (b"", *prefixes) or (forever and prefixes[-1].startswith(new))
         return whole and new.startswith(least)
 
     again = "--overwrite" if option == "--overwrite" else "--resume"
@@ -260,10 +308,17 @@ def rows(
 # --- a run's folder -------------------------------------------------------------------
 
 
-@functools.cache
-def _network():
-    with small.packaged() as name:
-        return registry.load_model(name, None)
+class _Network:
+    """What a training asks of a network that it does not train."""
+
+    output_shape = (None, 10)
+    variables = (
+        SimpleNamespace(path="head/kernel", numpy=lambda: np.ones((30, 10), "float32")),
+        SimpleNamespace(path="head/bias", numpy=lambda: np.zeros(10, "float32")),
+    )
+
+    def count_params(self) -> int:
+        return 310
 
 
 def train_in(folder: Path) -> None:
@@ -272,14 +327,14 @@ def train_in(folder: Path) -> None:
         names=tuple(f"{number}.png" for number in range(9)),
         paths=(_picture(),) * 9,
         mos=np.linspace(1, 9, 9),
-        std=np.full(9, 1.5),
+        std=None,
         group=None,
         range=(1.0, 10.0),
         direction="higher_is_better",
         range_inferred=False,
     )
     with small.packaged() as name, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train, "_start", lambda *_: (_network(), None))
+        patch.setattr(train, "_start", lambda *_: (_Network(), None))
         patch.setattr(train, "below", lambda *_: None)
         patch.setattr(train, "above", lambda network, _: network)
         patch.setattr(train, "train_stage", lambda *_, **__: None)
@@ -303,6 +358,9 @@ WRITERS = {
         untouched,
     ),
     "store.cached": Writer(lambda _: None, _home(_cached), _home(_cached), untouched),
+    "store.add": _storing(True, fetched=False),
+    "store.add, without a hash": _storing(False, fetched=False),
+    "store.fetch": _storing(True, fetched=True),
     "cache of a training": Writer(lambda _: None, _inputs, _inputs, untouched),
     "score --copy-best": Writer(
         lambda _: None,

@@ -3,12 +3,14 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 
 import pytest
 
+from iqa_zoo import store
 from tests.crash.kills import IQA_ZOO
 from tests.crash.sweep import files_of
 from tests.helpers import tiny
@@ -87,6 +89,42 @@ def test_a_file_half_written(tmp_path, sent, before):
         assert child.wait(30) == STATUS[sent]
         assert child.stderr.read().strip() == b""
     assert files_of(tmp_path) == ({"out.bin": before} if before else {})
+
+
+FETCHING = """
+import sys
+from iqa_zoo import cli, store
+
+table = {"file": "a.npz", "bytes": 1000, "licence": "none", "url": sys.argv[1]}
+table["sha256"] = "0" * 64
+store.published_sets = lambda: {"a.imagenet": table}
+cli.main(["weights", "fetch", "a.imagenet"])
+"""
+
+
+@pytest.mark.parametrize("sent", STATUS, ids=lambda sent: sent.name)
+def test_fetching(tmp_path, sent):
+    home = tmp_path / "store"
+    environment = {**os.environ, store.HOME_VARIABLE: str(home)}
+    environment.pop(store.OFFLINE_VARIABLE, None)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/a.npz"
+        with subprocess.Popen(
+            [sys.executable, "-c", FETCHING, url],
+            env=environment,
+            stderr=subprocess.PIPE,
+        ) as child:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(
+                    b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + bytes(500)
+                )
+                time.sleep(0.1)  # and no more comes
+                child.send_signal(sent)
+                assert child.wait(30) == STATUS[sent]
+            assert b"Traceback" not in child.stderr.read()
+    assert files_of(home) == {}
 
 
 def wait_for(condition, child):

@@ -1,10 +1,11 @@
 """Every writer keeps what was there, whichever of its calls fails, and however."""
 
 import errno
+import os
 
 import pytest
 
-from tests.crash.faults import ERRORS
+from tests.crash.faults import ERRORS, failing
 from tests.crash.sweep import WRITERS, sweep
 
 pytestmark = pytest.mark.crash
@@ -30,3 +31,24 @@ def test_one_call_fails(writer, number, tmp_path):
 @pytest.mark.parametrize("writer", WRITERS)
 def test_all_calls_from_one_on_fail(writer, number, tmp_path):
     sweep(WRITERS[writer], tmp_path, number, forever=True)
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_what_has_a_final_name_is_on_the_disk(writer, tmp_path):
+    """A name that comes before its content would be an empty file after a power cut."""
+    WRITERS[writer].prepare(tmp_path)
+    with failing(tmp_path, 0, errno.EIO) as calls:
+        WRITERS[writer].write(tmp_path)
+    written, flushed, folders = set(), set(), []
+    for call in calls:
+        if call.name == "write":
+            written.add(call.path)
+            flushed.discard(call.path)
+        elif call.name == "fsync":
+            flushed.add(call.path)
+        elif call.name == "replace":
+            assert call.path in flushed
+            folders.append(os.path.dirname(call.path))
+    assert written and written <= flushed
+    synced = [call.path for call in calls if call.name == "fsync"]
+    assert [path for path in synced if path in folders] == folders
