@@ -27,7 +27,8 @@ import numpy as np
 import iqa_zoo
 from iqa_zoo.errors import IMAGE_CODES, ImageError
 from iqa_zoo.images import read_image
-from tests.hostile.corpus import IMAGE, KINDS, Case, cases, encoded, formats
+from tests.hostile.corpus import KINDS, Case, cases, formats
+from tests.hostile.damage import IMAGE, encoded
 
 #: What asks for the formats that are read by request only.
 ASKED: dict[str, Any] = {"also_read": "jpeg2000"}

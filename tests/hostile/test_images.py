@@ -14,6 +14,9 @@ from PIL import ImageCms
 from iqa_zoo.errors import IMAGE_CODES, ImageError
 from iqa_zoo.images import read_image
 from tests.hostile import corpus, images
+from tests.hostile.damage import IMAGE, PICTURE, big, encoded, little
+from tests.hostile.formats.png import png
+from tests.hostile.formats.tiff import tiff
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="limits and figures of memory are those of Linux"
@@ -112,23 +115,23 @@ def test_a_black_png_is_read_and_one_without_its_end_is_not(
         size = sum(1 + (int(row.sum()) * bits + 7) // 8 for row in rows)
         form = {"depth": depth, "colour": colour, "interlaced": interlaced}
         form |= {"width": width, "height": height}
-        pixels = read_image(corpus.png(pixels=bytes(size), **form))
+        pixels = read_image(png(pixels=bytes(size), **form))
         assert pixels.shape == (height, width, 3)
         with pytest.raises(ImageError) as caught:
-            read_image(corpus.png(pixels=bytes(size - 1), **form))
+            read_image(png(pixels=bytes(size - 1), **form))
         assert caught.value.code == "corrupt"
 
 
 def test_a_tiff_of_planes_needs_all_of_them():
-    planes = np.moveaxis(corpus.PICTURE, 2, 0).tobytes()
+    planes = np.moveaxis(PICTURE, 2, 0).tobytes()
     size = len(planes) // 3
     after = 8 + len(planes) + 6 + 2 + 12 * 10 + 4  # where its ten tags end
-    tail = corpus.little(8, 8 + size, 8 + 2 * size, size, size, size)
+    tail = little(8, 8 + size, 8 + 2 * size, size, size, size)
     for number, code in ((3, None), (2, "corrupt")):
         tags = {284: (3, 1, 2), 273: (4, number, after), 279: (4, number, after + 12)}
-        data = corpus.tiff(planes, tags, tail=tail)
+        data = tiff(planes, tags, tail=tail)
         assert read(data) == code
-        assert code or np.array_equal(read_image(data), corpus.PICTURE)
+        assert code or np.array_equal(read_image(data), PICTURE)
 
 
 def test_a_tiff_of_tiles_needs_all_of_them():
@@ -138,12 +141,12 @@ def test_a_tiff_of_tiles_needs_all_of_them():
     for number, code in ((12, None), (11, "corrupt")):
         tags = dict.fromkeys((273, 278, 279)) | {322: (3, 1, 16), 323: (3, 1, 16)}
         tags |= {324: (4, number, after), 325: (4, number, after + 48)}
-        tail = corpus.little(*starts, *[768] * 12)
-        assert read(corpus.tiff(tiles, tags, tail=tail)) == code
+        tail = little(*starts, *[768] * 12)
+        assert read(tiff(tiles, tags, tail=tail)) == code
 
 
 def test_a_jpeg_2000_needs_all_of_its_tiles():
-    data = corpus.encoded(corpus.IMAGE, "JPEG 2000", tile_size=(32, 32), no_jp2=True)
+    data = encoded(IMAGE, "JPEG 2000", tile_size=(32, 32), no_jp2=True)
     assert read(data) is None
     first, second, *_ = (
         i for i in range(len(data)) if data[i : i + 4] == b"\xff\x90\0\x0a"
@@ -164,7 +167,7 @@ def read(data: bytes) -> str | None:
 
 
 def _good() -> list[bytes]:
-    small = corpus.IMAGE.crop((0, 0, 24, 16))
+    small = IMAGE.crop((0, 0, 24, 16))
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     variants = {
         "JPEG": {"progressive": True, "icc_profile": profile},
@@ -175,7 +178,7 @@ def _good() -> list[bytes]:
         "JPEG 2000": {"tile_size": (8, 8)},
     }
     return [
-        corpus.encoded(small, form, **more)
+        encoded(small, form, **more)
         for form in corpus.formats()
         for more in ({}, variants.get(form, {}))
     ]
@@ -199,7 +202,7 @@ def _edited(data: bytes, edit: tuple[str, float, int]) -> bytes:
         "flip": data[:at] + bytes([data[at] ^ 1 << number % 8]) + data[at + 1 :]
         if data
         else data,
-        "set": data[:at] + corpus.big(number)[: number % 5] + data[at + number % 5 :],
+        "set": data[:at] + big(number)[: number % 5] + data[at + number % 5 :],
         "cut": data[: len(data) - count],
         "drop": data[:at] + data[at + count :],
         "repeat": data[:at] + data[at : at + count] * 3 + data[at + count :],
