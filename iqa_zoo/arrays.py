@@ -12,14 +12,12 @@ import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from iqa_zoo import hdf5
 from iqa_zoo.errors import IqaError, WeightsError
-
-if TYPE_CHECKING:
-    import h5py
 
 #: What an array may be made of: numbers without padding, of this byte order.
 DTYPES = {"F16": "<f2", "F32": "<f4", "F64": "<f8", "I32": "<i4", "I64": "<i8"}
@@ -137,26 +135,27 @@ def read_keras_h5(data: bytes, name: str) -> dict[str, np.ndarray]:
 
     Source: keras/src/legacy/saving/legacy_h5_format.py.
     """
-    import h5py
-
     with _reading(name, "weights file of Keras"):
-        if not data.startswith(b"\x89HDF\r\n\x1a\n"):
-            raise ValueError("it does not begin as HDF5 files do")
+        file = hdf5.File(data)
+        root = file.root
+        if "model_weights" in file.links(root):
+            root = file.follow(root, "model_weights")
         arrays: dict[str, np.ndarray] = {}
-        with h5py.File(BytesIO(data), "r") as file:
-            root = file.id
-            if root.links.exists(b"model_weights"):
-                root = _h5_open(root, "model_weights", h5py.h5g.GroupID)
-            for layer in _h5_names(root, "layer_names", data):
-                group = _h5_open(root, layer, h5py.h5g.GroupID)
-                for weight in _h5_names(group, "weight_names", data):
-                    key = f"{layer}/{weight.rpartition('/')[2].removesuffix(':0')}"
-                    if key in arrays:
-                        raise ValueError(f"it has {_short(key)} twice")
-                    dataset = _h5_open(group, weight, h5py.h5d.DatasetID)
-                    arrays[key] = _h5_array(dataset, key, data)
-                    _check_count(len(arrays))
-                    _check_sum(sum(a.nbytes for a in arrays.values()), len(data))
+        declared = 0
+        for layer in _names(file, root, "layer_names"):
+            group = file.follow(root, layer)
+            for weight in _names(file, group, "weight_names"):
+                key = f"{layer}/{weight.rpartition('/')[2].removesuffix(':0')}"
+                if key in arrays:
+                    raise ValueError(f"it has {_short(key)} twice")
+                try:
+                    arrays[key] = file.array(file.follow(group, weight))
+                except ValueError as error:
+                    raise ValueError(f"{_short(key)}: {error}") from error
+                declared += arrays[key].nbytes
+                _check_sum(declared, len(data))
+                _check_count(len(arrays))
+        _check_count(len(arrays))
         return arrays
 
 
@@ -194,8 +193,8 @@ def _check_index(length: int, size: int) -> None:
 
 
 def _check_count(count: int) -> None:
-    if count > MOST_ARRAYS:
-        raise ValueError(f"it has more than {MOST_ARRAYS:,} arrays")
+    if not 1 <= count <= MOST_ARRAYS:
+        raise ValueError(f"it has {count:,} arrays, of 1 to {MOST_ARRAYS:,}")
 
 
 def _check_sum(declared: int, most: int) -> None:
@@ -244,91 +243,14 @@ def _npy(content: bytes, key: str) -> np.ndarray:
     return array.reshape(shape, order=order)  # type: ignore[call-overload, no-any-return]
 
 
-def _h5_open(group: "h5py.h5g.GroupID", path: str, kind: type) -> Any:
-    """What lies under a group, reached by hard links only, each looked at first."""
-    import h5py
-
-    place = group
-    for part in path.encode().split(b"/"):
-        if part in (b"", b".", b"..") or not isinstance(place, h5py.h5g.GroupID):
-            raise ValueError(f"{_short(path)} is no name of an array or a layer")
-        if not place.links.exists(part):
-            raise ValueError(f"it lists {_short(path)}, but lacks it")
-        if place.links.get_info(part).type != h5py.h5l.TYPE_HARD:
-            raise ValueError(f"{_short(path)} is a link out of the file or group")
-        place = h5py.h5o.open(place, part)
-    if not isinstance(place, kind):
-        raise ValueError(f"{_short(path)} is of another kind than listed")
-    return place
-
-
-def _h5_names(group: "h5py.h5g.GroupID", name: str, data: bytes) -> list[str]:
+def _names(file: hdf5.File, place: int, name: str) -> list[str]:
     """The texts in a list attribute of a group, or in its numbered parts."""
-    import h5py
-
-    def exists(part: str) -> bool:
-        found: bool = h5py.h5a.exists(group, part.encode())
-        return found
-
-    numbered = (f"{name}{number}" for number in range(MOST_ARRAYS))
-    parts = [name] if exists(name) else list(itertools.takewhile(exists, numbered))
-    if not parts:
+    names = file.texts(place, name)
+    for number in itertools.count():
+        if (more := file.texts(place, f"{name}{number}")) is None:
+            break
+        names = (names or []) + more
+    if names is None:
         raise ValueError(f"it has no list {name}")
-    names: list[str] = []
-    for part in parts:
-        attribute = h5py.h5a.open(group, part.encode())
-        kind = attribute.get_type()
-        if len(attribute.shape) != 1:
-            raise ValueError(f"its {part} is no list")
-        (count,) = attribute.shape
-        if count == 0:
-            continue
-        _check_count(len(names) + count)
-        _check_index(attribute.get_storage_size(), len(data))
-        if not isinstance(kind, h5py.h5t.TypeStringID):
-            raise ValueError(f"its {part} is no list of texts")
-        if kind.is_variable_str():
-            _check_sum(count * _longest_text(data), max(INDEX_BYTES * 10, len(data)))
-        texts = h5py.Group(group).attrs[part].tolist()
-        names += [t.decode() if isinstance(t, bytes) else t for t in texts]
     _without_doubles([(text, None) for text in names])
     return names
-
-
-def _longest_text(data: bytes) -> int:
-    """The most bytes that one text of variable length can have in an HDF5 file.
-
-    Such texts are pieces of "collections"; ten thousand of them may be one and the
-    same large piece.
-    """
-    collections = re.finditer(rb"GCOL\x01...(.{8})", data, re.DOTALL)
-    return max((int.from_bytes(c[1], "little") for c in collections), default=0)
-
-
-def _h5_array(dataset: "h5py.h5d.DatasetID", key: str, data: bytes) -> np.ndarray:
-    """The array of one data set, which shares its bytes with the file's.
-
-    HDF5 itself reads nothing, so there is no filter, other file or filling to fear.
-    """
-    import h5py
-
-    stored = dataset.get_create_plist()
-    # Asked before the shape: for a virtual data set that would open other files.
-    if stored.get_layout() != h5py.h5d.CONTIGUOUS or stored.get_external_count():
-        raise ValueError(f"{_short(key)} does not lie in the file in one piece")
-    kind = dataset.get_type()
-    dtype = next(
-        (
-            np.dtype(dtype)
-            for dtype in DTYPES.values()
-            if kind.equal(h5py.h5t.py_create(np.dtype(dtype)))
-        ),
-        None,
-    )
-    if dtype is None:
-        raise ValueError(f"{_short(key)} is not of the types {', '.join(DTYPES)}")
-    shape, offset = dataset.shape, dataset.get_offset()
-    count = math.prod(shape)
-    if offset is None or not 0 <= offset <= len(data) - count * dtype.itemsize:
-        raise ValueError(f"{_short(key)} has not the bytes of its shape {shape}")
-    return np.frombuffer(data, dtype, count, offset).reshape(shape)

@@ -20,7 +20,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # the modules to their left.
 FLOORS = (
     ("errors", "files", "download", "cards"),
-    ("images", "opinions", "correlation", "results", "arrays"),
+    ("images", "opinions", "correlation", "results", "hdf5", "arrays"),
     ("full_reference", "natural_scene", "technical", "distortions"),
     ("models",),
     ("store", "registry"),
@@ -39,7 +39,6 @@ FIRST_FLOOR = {
     "scipy": 1,
     "keras": 2,
     "tensorflow": 2,
-    "h5py": 1,
     "safetensors": 1,
     "ai_edge_litert": 5,
     "tensorflow_datasets": 5,
@@ -48,7 +47,7 @@ FIRST_FLOOR = {
     "click": 8,
 }
 # ... and those that are slow to import, or may not load: only inside functions.
-INSIDE_FUNCTIONS = {"cv2", "h5py", "scipy", "tensorflow_datasets"}
+INSIDE_FUNCTIONS = {"cv2", "scipy", "tensorflow_datasets"}
 
 
 def room(path: Path) -> str:
