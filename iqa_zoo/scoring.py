@@ -19,12 +19,12 @@ from iqa_zoo.errors import ImageError, IqaError, UnknownNameError, UsageError
 from iqa_zoo.images import (
     SOURCES,
     Limits,
+    Photo,
     check_range,
+    checked_formats,
     find_images,
-    fit_by,
     name_of,
     out_of_memory,
-    read_image,
 )
 from iqa_zoo.opinions import mean_and_std
 from iqa_zoo.results import ImageScore
@@ -40,6 +40,7 @@ def score(
     engine: str = "auto",
     limits: Limits | None = None,
     value_range: tuple[float, float] | None = None,
+    also_read: str | Iterable[str] = (),
     threads: int | None = None,
 ) -> Generator[ImageScore, None, None]:
     """Scores of images, in the order of the images, and of the models for each image.
@@ -58,16 +59,22 @@ def score(
         limits: what an image may claim; None for `iqa_zoo.images.Limits()`.
         value_range: the values of black and white in arrays, such as (0, 1); arrays
             that are not uint8 need it.
+        also_read: formats to read that are only read when asked for: "jpeg2000".
         threads: how many images are worked on at once; None for one a core.
 
     Raises:
-        UnknownNameError: no such model or engine.
+        UnknownNameError: no such model, engine or format.
         UsageError: `images` is neither an image nor an iterable.
         WeightsError: a weight file is missing, or is not what its card says.
         MissingLibraryError: a library that scoring needs does not load.
     """
     scorer = Scorer(
-        models, engine=engine, limits=limits, value_range=value_range, threads=threads
+        models,
+        engine=engine,
+        limits=limits,
+        value_range=value_range,
+        also_read=also_read,
+        threads=threads,
     )
     return scorer.score(images)
 
@@ -88,12 +95,14 @@ class Scorer:
         engine: str = "auto",
         limits: Limits | None = None,
         value_range: tuple[float, float] | None = None,
+        also_read: str | Iterable[str] = (),
         threads: int | None = None,
     ) -> None:
         if threads is not None and threads < 1:
             raise UsageError(f"threads is {threads}; it must be 1 or more.")
         if value_range is not None:
             check_range(value_range)
+        self._also_read = checked_formats(also_read)
         self._one = models is None or isinstance(models, str | os.PathLike)
         if models is None:
             models = registry.default_model()
@@ -152,10 +161,13 @@ class Scorer:
         name, source = item
         try:
             with _blaming(name, alone):
-                pixels = read_image(
-                    source, limits=self._limits, value_range=self._value_range
+                photo = Photo(
+                    source,
+                    limits=self._limits,
+                    value_range=self._value_range,
+                    also_read=self._also_read,
                 )
-                looks = self._fitted(name, pixels)
+                looks = self._fitted(name, photo)
         except ImageError as error:
             return _Look(name, [_failed(name, model, error) for model in self.models])
         for number, judge in enumerate(self._judges):
@@ -163,10 +175,9 @@ class Scorer:
                 looks[number : number + 1] = judge([name], [looks[number]], threads)
         return _Look(name, looks)
 
-    def _fitted(self, name: str, pixels: np.ndarray) -> list[Any]:
+    def _fitted(self, name: str, photo: Photo) -> list[Any]:
         """For each model the pixels that it takes, or the reason why it takes none."""
-        height, width, _ = pixels.shape
-        fitted: dict[tuple[Any, ...], np.ndarray] = {}
+        height, width = photo.height, photo.width
         looks: list[Any] = []
         for entry, _ in self._judges:
             rule = entry.input
@@ -178,10 +189,7 @@ class Scorer:
                 error = ImageError("too_small", message, name)
                 looks.append(_failed(name, entry.name, error))
                 continue
-            key = (*rule["size"], rule["fit"], rule["shrink"], rule["enlarge"])
-            if key not in fitted:
-                fitted[key] = fit_by(rule, pixels)
-            looks.append(fitted[key])
+            looks.append(photo.fitted(rule))
         return looks
 
     def _scores(self, chunk: "list[_Look]") -> Iterator[ImageScore]:

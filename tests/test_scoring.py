@@ -21,7 +21,7 @@ from iqa_zoo.errors import (
     UnknownNameError,
     UsageError,
 )
-from iqa_zoo.images import Limits, read_image
+from iqa_zoo.images import Limits, decoding, read_image, reading
 from iqa_zoo.scoring import Scorer, score
 from tests.helpers import tiny
 
@@ -176,17 +176,17 @@ def test_models_share_one_reading_and_one_resizing(monkeypatch, run, folder, tmp
     other = tiny.make_run(tmp_path / "other", size=(16, 16), content=None, least=4)
     calls = []
     monkeypatch.setattr(scoring, "make_engine", lambda entry, name: BatchEngine())
-    for name in ("read_image", "fit_by"):
-        real = getattr(scoring, name)
+    for owner, name in ((decoding.Encoded, "pixels"), (reading, "fit_by")):
+        real = getattr(owner, name)
         monkeypatch.setattr(
-            scoring,
+            owner,
             name,
             lambda *a, _name=name, _real=real, **k: (
                 calls.append(_name) or _real(*a, **k)
             ),
         )
     list(score(folder, [run, other, run, other]))
-    assert calls.count("read_image") == 12
+    assert calls.count("pixels") == 12
     assert calls.count("fit_by") == 24
 
 
@@ -305,13 +305,14 @@ def test_open_files(run, expected):
     assert "binary" in results[2].message
 
 
-@pytest.mark.parametrize("where", ["read_image", "fit_by", "predict"])
+@pytest.mark.parametrize("where", ["Photo", "fit_by", "predict"])
 @pytest.mark.parametrize("batch", [1, 3])
 def test_too_little_memory_is_a_row(monkeypatch, run, folder, where, batch):
     engine = BatchEngine()
     engine.batch = batch
     monkeypatch.setattr(scoring, "make_engine", lambda entry, name: engine)
-    real = getattr(engine if where == "predict" else scoring, where)
+    owner = {"Photo": scoring, "fit_by": reading, "predict": engine}[where]
+    real = getattr(owner, where)
     turns = itertools.count()
 
     def fail_at_first(*arguments, **options):
@@ -319,7 +320,6 @@ def test_too_little_memory_is_a_row(monkeypatch, run, folder, where, batch):
             raise MemoryError
         return real(*arguments, **options)
 
-    owner = engine if where == "predict" else scoring
     monkeypatch.setattr(owner, where, fail_at_first)
     results = list(score(folder, run, threads=1))
     lost = batch if where == "predict" else 1
@@ -342,7 +342,7 @@ def test_a_missing_library_ends_the_run(monkeypatch, run, folder):
     def fail(rule, image):
         raise MissingLibraryError("OpenCV does not load")
 
-    monkeypatch.setattr(scoring, "fit_by", fail)
+    monkeypatch.setattr(reading, "fit_by", fail)
     with pytest.raises(MissingLibraryError):
         list(score(folder, run))
     assert not workers()

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from iqa_zoo.images import fit_by, read_image
+from iqa_zoo.images import Photo
 
 
 def pictures(paths: Sequence[Path], rule: Mapping[str, Any]) -> tf.data.Dataset:
@@ -24,7 +24,7 @@ def pictures(paths: Sequence[Path], rule: Mapping[str, Any]) -> tf.data.Dataset:
     """
 
     def load(path: bytes) -> np.ndarray:
-        return fit_by(rule, read_image(path.decode("utf-8", "surrogateescape")))
+        return Photo(path.decode("utf-8", "surrogateescape")).fitted(rule)
 
     def picture(path: tf.Tensor) -> tf.Tensor:
         image = tf.numpy_function(load, [path], tf.uint8, stateful=False)

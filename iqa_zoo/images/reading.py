@@ -22,7 +22,7 @@ from iqa_zoo.images.limits import (
     out_of_memory,
 )
 from iqa_zoo.images.pixels import Pixels, from_array, upright_rgb
-from iqa_zoo.images.resizing import fit_by
+from iqa_zoo.images.resizing import fit_by, shrink_reduced
 
 Source = (
     str | os.PathLike[Any] | bytes | bytearray | memoryview | BinaryIO | Image.Image
@@ -78,9 +78,10 @@ def read_image(
 class Photo:
     """An image that is decoded when it is wanted, as large as it is wanted.
 
-    A JPEG file that is at least four times as large as a network's input in both
-    directions is decoded at half its size, from eight times on at a quarter, where the
-    card's rule shrinks by area. That depends on the photo and on the rule alone.
+    A JPEG file of two megapixels or more is decoded at half its size where it is at
+    least four times as high and as wide as the network's input, at a quarter from eight
+    times on, if its sides can be divided so and the card's rule shrinks by area. That
+    depends on nothing but the photo and the rule.
 
     Takes the arguments of `read_image`.
 
@@ -125,21 +126,37 @@ class Photo:
             scale = self._scale(rule)
             if self._encoded and scale not in self._pixels:
                 self._pixels[scale] = self._encoded.pixels(scale)
-            self._fitted[key] = fit_by(rule, self._pixels[scale])
+            pixels = self._pixels[scale]
+            if scale > 1:
+                self._fitted[key] = shrink_reduced(pixels, *rule["size"])
+            else:
+                self._fitted[key] = fit_by(rule, pixels)
         return self._fitted[key]
 
     def _scale(self, rule: Mapping[str, Any]) -> int:
-        is_jpeg = self._encoded is not None and self._encoded.kind == "JPEG"
-        if not is_jpeg or rule["shrink"] != "area":
+        """Which part of each side is decoded: 1, or one in 2 or 4."""
+        if (
+            self._encoded is None
+            or self._encoded.kind != "JPEG"
+            or rule["shrink"] != "area"
+            or self.height * self.width < _LARGE
+        ):
             return 1
-        height, width = rule["size"]
-        times = min(self.height / height, self.width / width)
-        return next(scale for least, scale in _SCALES if times >= least)
+        for scale in (4, 2):
+            # A last pixel that stands for less than the others would shift the rest.
+            parts = self.height / scale, self.width / scale
+            if all(
+                part.is_integer() and part >= _PARTS * side
+                for part, side in zip(parts, rule["size"], strict=True)
+            ):
+                return scale
+        return 1
 
 
-# From how many times the size of the network's input on, which part of each side of a
-# JPEG image is decoded. Below four pixels to one the score would move.
-_SCALES = ((8, 4), (4, 2), (0, 1))
+_LARGE = 2_000_000  # pixels; fewer take little time to decode
+# How many pixels of a reduced image lie in one of the network's input in each
+# direction, at least, so that the score stays as it is; docs/images.md has by how much.
+_PARTS = 2
 
 
 def _opened(

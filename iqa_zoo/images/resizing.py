@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from iqa_zoo.errors import MissingLibraryError, UnknownNameError, UsageError
 from iqa_zoo.images.pixels import Pixels
@@ -112,6 +113,44 @@ def _area(image: Pixels, height: int, width: int) -> Pixels:
             image, (width, height), interpolation=cv2.INTER_AREA
         )
     return resized
+
+
+def shrink_reduced(image: Pixels, height: int, width: int) -> Pixels:
+    """By area as from pixels twice as fine or finer, of which `image` has the means.
+
+    Where a new pixel ends within one of `image`, the rule "area" takes all of that
+    pixel to be alike, which blurs. Here it is taken to slope as its neighbours do.
+
+    Args:
+        image: uint8 `(height, width, 3)`, at least as large as what is wanted.
+        height: the height wanted, in pixels.
+        width: likewise.
+
+    Returns:
+        uint8 `(height, width, 3)`.
+    """
+    rows = _shrink_rows(image.astype(np.float32), height)
+    columns = _shrink_rows(np.ascontiguousarray(rows.swapaxes(0, 1)), width)
+    levels: Pixels = np.rint(columns.swapaxes(0, 1)).clip(0, 255).astype(np.uint8)
+    return np.ascontiguousarray(levels)
+
+
+def _shrink_rows(image: NDArray[np.float32], height: int) -> NDArray[np.float32]:
+    cv2 = opencv()
+    with _opencv_memory(cv2):
+        shrunk: NDArray[np.float32] = cv2.resize(
+            image, (image.shape[1], height), interpolation=cv2.INTER_AREA
+        )
+    share = len(image) / height  # old rows in a new one
+    ends = np.arange(1, height) * share
+    last = np.minimum(ends.astype(int), len(image) - 1)  # the row that each end is in
+    part = (ends - last).astype(np.float32)[:, None, None]
+    below, above = image[np.minimum(last + 1, len(image) - 1)], image[last - 1]
+    # The upper part of a row with the slope s is brighter by s * (part - 1) / 2.
+    moved = (below - above) * part * (1 - part) / np.float32(4 * share)
+    shrunk[:-1] -= moved
+    shrunk[1:] += moved
+    return shrunk
 
 
 def _nearest(image: Pixels, height: int, width: int) -> Pixels:
