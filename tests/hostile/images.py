@@ -53,7 +53,7 @@ class Row(NamedTuple):
         form, kind, expected: as in the case.
         outcome: the code, or "scores", or what should never be: "uncaught: ...".
         message: that of the error.
-        seconds, bytes: what reading it took.
+        seconds, bytes: what reading it took, of the processor and of memory.
         scored: what scoring its folder gave for it, one outcome a row.
     """
 
@@ -230,9 +230,9 @@ def _work(folder: str, forms: list[str], scoring: bool) -> tuple[list[Row], int,
 def _read(case: Case, path: str) -> tuple[Row, int]:
     _forget_peak()
     base = _memory("VmRSS")
-    start = time.perf_counter()
+    start = time.process_time()
     outcome, message = outcome_of(case, path)
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     peak = _memory("VmHWM")
     row = Row(
         case.name,
