@@ -4,7 +4,7 @@ Padding never depends on the static size, so that a network built for any size a
 one built for a fixed size compute the same.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import keras
 import numpy as np
@@ -68,6 +68,32 @@ def inverted_residual(
     if stride == 1 and x.shape[-1] == channels:
         return layers.Add(name=f"{name}_out")([x, y])
     return layers.Identity(name=f"{name}_out")(y)
+
+
+def inverted_residuals(
+    x: keras.KerasTensor,
+    stages: Iterable[tuple[int, int, int, int, int]],
+    *,
+    momentum: float,
+) -> keras.KerasTensor:
+    """Blocks `block0`, `block1` and so on of `inverted_residual`.
+
+    A stage is kernel, stride of its first block, expansion, channels and repeats.
+    """
+    block = 0
+    for kernel, stride, expand, channels, repeats in stages:
+        for repeat in range(repeats):
+            x = inverted_residual(
+                x,
+                channels,
+                kernel=kernel,
+                stride=stride if repeat == 0 else 1,
+                expand=expand,
+                momentum=momentum,
+                name=f"block{block}",
+            )
+            block += 1
+    return x
 
 
 def bn(

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from iqa_zoo.models.layers import conv_bn, inverted_residual
+from iqa_zoo.models.layers import conv_bn, inverted_residuals
 
 # Kernel, stride of the first, expansion, channels, repeats.
 STAGES = (
@@ -30,19 +30,7 @@ def features(image: keras.KerasTensor) -> keras.KerasTensor:
     # (x - 127) / 128, as its authors feed it.
     x = layers.Rescaling(1 / 128, offset=-127 / 128, name="normalise")(image)
     x = conv_bn(x, 32, kernel=3, stride=2, momentum=MOMENTUM, name="stem")
-    block = 0
-    for kernel, stride, expand, channels, repeats in STAGES:
-        for repeat in range(repeats):
-            x = inverted_residual(
-                x,
-                channels,
-                kernel=kernel,
-                stride=stride if repeat == 0 else 1,
-                expand=expand,
-                momentum=MOMENTUM,
-                name=f"block{block}",
-            )
-            block += 1
+    x = inverted_residuals(x, STAGES, momentum=MOMENTUM)
     return conv_bn(x, 1280, momentum=MOMENTUM, name="top")
 
 

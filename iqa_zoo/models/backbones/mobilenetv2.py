@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from iqa_zoo.models.layers import conv_bn, inverted_residual, unfolded
+from iqa_zoo.models.layers import conv_bn, inverted_residuals, unfolded
 
 # Table 2 of the paper: expansion, channels, repeats, stride of the first.
 STAGES = (
@@ -29,19 +29,8 @@ def features(image: keras.KerasTensor) -> keras.KerasTensor:
     """RGB 0..255 (batch, h, w, 3) to features (batch, ceil(h/32), ceil(w/32), 1280)."""
     x = layers.Rescaling(1 / 127.5, offset=-1.0, name="normalise")(image)
     x = conv_bn(x, 32, kernel=3, stride=2, momentum=MOMENTUM, name="stem")
-    block = 0
-    for expand, channels, repeats, stride in STAGES:
-        for repeat in range(repeats):
-            x = inverted_residual(
-                x,
-                channels,
-                kernel=3,
-                stride=stride if repeat == 0 else 1,
-                expand=expand,
-                momentum=MOMENTUM,
-                name=f"block{block}",
-            )
-            block += 1
+    stages = [(3, stride, *stage) for *stage, stride in STAGES]
+    x = inverted_residuals(x, stages, momentum=MOMENTUM)
     return conv_bn(x, 1280, momentum=MOMENTUM, name="top")
 
 
