@@ -161,6 +161,9 @@ _TIFF_WIDTHS = {
 
 def _jpeg2000_is_whole(data: bytes) -> bool:
     # ISO/IEC 15444-1: a codestream, bare or in a box, is a head and parts of tiles.
+    for box in boxes(data, 0, len(data)):
+        if box.kind in _JPEG2000_BOXES and box.end > len(data):
+            return False
     start, end = _codestream(data)
     tiles = set()
     with contextlib.suppress(struct.error):
@@ -182,6 +185,7 @@ def _jpeg2000_is_whole(data: bytes) -> bool:
     return False
 
 
+_JPEG2000_BOXES = {b"jp2h", b"jp2c", b"jp2i", b"xml ", b"uuid", b"uinf"}
 _TILE_HEAD = 14  # bytes; no part of a tile has fewer
 
 

@@ -15,6 +15,7 @@ from iqa_zoo.errors import IMAGE_CODES, ImageError
 from iqa_zoo.images import read_image
 from tests.hostile import corpus, images
 from tests.hostile.damage import IMAGE, PICTURE, big, encoded, little
+from tests.hostile.formats.heif import box
 from tests.hostile.formats.png import png
 from tests.hostile.formats.tiff import tiff
 
@@ -152,6 +153,12 @@ def test_a_jpeg_2000_needs_all_of_its_tiles():
         i for i in range(len(data)) if data[i : i + 4] == b"\xff\x90\0\x0a"
     )
     assert read(data[:first] + data[second:]) == "truncated"
+
+
+def test_a_jpeg_2000_needs_what_follows_its_pixels():
+    whole = encoded(IMAGE, "JPEG 2000") + box(b"xml ", b"<x>" * 9)
+    assert read(whole) is None
+    assert read(whole[:-1]) == read(whole[:-20]) == "truncated"
 
 
 def read(data: bytes) -> str | None:
