@@ -27,6 +27,7 @@ def _users_store(tmp_path_factory: pytest.TempPathFactory):
         users = None
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("IQA_ZOO_HOME", str(tmp_path_factory.mktemp("store")))
+        patch.setenv("IQA_ZOO_OFFLINE", "1")
         yield users
 
 

@@ -36,7 +36,7 @@ def web():
 def home(tmp_path, monkeypatch):
     """An empty store, and a network that may be used."""
     monkeypatch.setenv(store.HOME_VARIABLE, str(tmp_path / "home"))
-    monkeypatch.delenv(store.OFFLINE_VARIABLE)
+    monkeypatch.delenv(store.OFFLINE_VARIABLE, raising=False)
     monkeypatch.setattr(download, "STALL", 0.3)
     return tmp_path / "home"
 

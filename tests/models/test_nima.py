@@ -159,13 +159,16 @@ def test_a_mirrored_photo_is_more_alike_than_noise(trained, kinds):
 
 
 # What idealo's own weights gave for its test photos: technical and aesthetic (its
-# issue 23).
+# issue 23), and how far ours may be from it. Four photos have all their colour, and
+# every decoder of that time gives the same pixels. The second has a quarter of it, and
+# decoders differ in how they spread it: with it unsmoothed, NIMA on MobileNetV2 judges
+# this photo by 0.1 otherwise.
 GOLDEN = {
-    "42039.jpg": (4.6476, 5.2282),
-    "42040.jpg": (4.3037, 4.6879),
-    "42041.jpg": (4.9969, 5.2865),
-    "42042.jpg": (3.9692, 5.1272),
-    "42044.jpg": (3.9866, 5.7950),
+    "42039.jpg": (4.6476, 5.2282, 1e-3),
+    "42040.jpg": (4.3037, 4.6879, 0.1),
+    "42041.jpg": (4.9969, 5.2865, 1e-3),
+    "42042.jpg": (3.9692, 5.1272, 1e-3),
+    "42044.jpg": (3.9866, 5.7950, 1e-3),
 }
 
 
@@ -175,6 +178,5 @@ def test_idealos_scores(column, tag, idealo, published):
     name = f"nima-mobilenet.{tag}"
     published(name)
     results = list(iqa_zoo.score([idealo / photo for photo in GOLDEN], name))
-    found = [result.value for result in results]
-    expected = [scores[column] for scores in GOLDEN.values()]
-    np.testing.assert_allclose(found, expected, atol=5e-3)
+    for result, golden in zip(results, GOLDEN.values(), strict=True):
+        assert result.value == pytest.approx(golden[column], abs=golden[-1])
