@@ -149,12 +149,16 @@ class Scorer:
         # Enough that no core waits while a batch, or one large photo, is worked on.
         ahead = max(2 * batch, 4 * self._threads)
         begin = _map_live if live else _map_ahead
+        wait = True
         try:
             looks = begin(pool, self._look, itertools.chain(first, items), ahead)
             while chunk := list(itertools.islice(looks, batch)):
                 yield from self._scores(chunk)
+        except (KeyboardInterrupt, SystemExit):
+            wait = False  # a large image takes seconds
+            raise
         finally:
-            pool.shutdown(cancel_futures=True)
+            pool.shutdown(wait, cancel_futures=True)
 
     def _look(self, item: "_Item", threads: int = 1, alone: bool = False) -> "_Look":
         """Read an image and judge it, or only fit it where the engine wants a batch."""

@@ -103,7 +103,7 @@ class _Program(click.Group):
         _show_log()
         _end_in_order()
         try:
-            sys.exit(super().main(args, "iqa-zoo", **extra) or 0)
+            _exit(super().main(args, "iqa-zoo", **extra) or 0)
         except click.ClickException as error:
             error.show()
             sys.exit(error.exit_code)
@@ -164,6 +164,16 @@ def _end_in_order() -> None:
         and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
     ):
         signal.signal(signal.SIGTERM, end)
+
+
+def _exit(status: int) -> NoReturn:
+    """Leave; where interrupted, without waiting for images that are being read."""
+    if status in (INTERRUPTED, TERMINATED) and sys.stdout is sys.__stdout__:
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(AttributeError, OSError):
+                stream.flush()
+        os._exit(status)
+    sys.exit(status)
 
 
 def visible(text: str) -> str:

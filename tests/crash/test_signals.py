@@ -52,6 +52,33 @@ def test_scoring(run, photos, tmp_path, sent):
     assert os.listdir(tmp_path) == [out.name]
 
 
+BUSY = """
+import sys, time
+from iqa_zoo import cli, scoring
+
+def look(*_, **__):
+    print("now", flush=True)
+    time.sleep(99)
+
+scoring.Scorer._look = look
+cli.main(["score", *sys.argv[1:]])
+"""
+
+
+@pytest.mark.parametrize("sent", STATUS, ids=lambda sent: sent.name)
+def test_an_image_that_takes_long_is_not_waited_for(run, photos, tmp_path, sent):
+    options = [photos, "-m", run, "-o", tmp_path / "scores.csv", "--threads", "1"]
+    with subprocess.Popen(
+        [sys.executable, "-c", BUSY, *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as child:
+        assert child.stdout.readline() == b"now\n"
+        child.send_signal(sent)
+        assert child.wait(30) == STATUS[sent]
+        assert b"interrupted: 0 scored" in child.stderr.read()
+
+
 WRITING = """
 import sys
 from iqa_zoo import cli
