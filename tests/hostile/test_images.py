@@ -86,6 +86,13 @@ def test_no_file_stays_open(tmp_path):
     assert len(os.listdir("/proc/self/fd")) == before
 
 
+def test_only_a_very_great_number_of_pieces_is_refused():
+    data = encoded(IMAGE, "JPEG")
+    comment = b"\xff\xfe\0\x03a"
+    assert read(data[:2] + comment * 20_000 + data[2:]) is None
+    assert read(data[:2] + comment * 100_001 + data[2:]) == "corrupt"
+
+
 # --- parts that are missing from whole files ------------------------------------------
 
 # Which pass of an interlaced PNG each pixel of 8 x 8 is in (third edition, 8.1).
