@@ -71,6 +71,12 @@ Write = Callable[[ImageScore], None]
     "--max-side", type=click.IntRange(1), help="Refuse images of a longer side."
 )
 @click.option("--max-bytes", type=click.IntRange(1), help="Refuse files of more bytes.")
+@click.option(
+    "--also-read",
+    multiple=True,
+    type=click.Choice(["jpeg2000"]),
+    help="Read files of a format that is refused otherwise.",
+)
 def command(
     paths: Sequence[str],
     models: Sequence[str],
@@ -84,6 +90,7 @@ def command(
     null: bool,
     engine: str,
     threads: int | None,
+    also_read: Sequence[str],
     **limits: int | None,
 ) -> int:
     """Score photos: files, folders, globs, or - for a list of names on stdin.
@@ -120,6 +127,7 @@ def command(
         engine=engine,
         limits=Limits(**{name: number for name, number in given.items() if number}),
         threads=threads,
+        also_read=also_read,
     )
 
     tally = _Tally(len(scorer.models))

@@ -2,13 +2,15 @@
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from iqa_zoo.errors import MissingLibraryError, UnknownNameError, UsageError
 from iqa_zoo.images.pixels import Pixels
+
+_T = TypeVar("_T", np.uint8, np.float32)
 
 
 def opencv() -> Any:
@@ -106,17 +108,17 @@ def _stretch(
     return image
 
 
-def _area(image: Pixels, height: int, width: int) -> Pixels:
+def _area(image: NDArray[_T], height: int, width: int) -> NDArray[_T]:
     cv2 = opencv()
     with _opencv_memory(cv2):
-        resized: Pixels = cv2.resize(
+        resized: NDArray[_T] = cv2.resize(
             image, (width, height), interpolation=cv2.INTER_AREA
         )
     return resized
 
 
 def shrink_reduced(image: Pixels, height: int, width: int) -> Pixels:
-    """By area as from pixels twice as fine or finer, of which `image` has the means.
+    """`image`, a picture decoded at a reduced scale, shrunk as the whole one would be.
 
     Where a new pixel ends within one of `image`, the rule "area" takes all of that
     pixel to be alike, which blurs. Here it is taken to slope as its neighbours do.
@@ -129,28 +131,29 @@ def shrink_reduced(image: Pixels, height: int, width: int) -> Pixels:
     Returns:
         uint8 `(height, width, 3)`.
     """
-    rows = _shrink_rows(image.astype(np.float32), height)
-    columns = _shrink_rows(np.ascontiguousarray(rows.swapaxes(0, 1)), width)
-    levels: Pixels = np.rint(columns.swapaxes(0, 1)).clip(0, 255).astype(np.uint8)
-    return np.ascontiguousarray(levels)
-
-
-def _shrink_rows(image: NDArray[np.float32], height: int) -> NDArray[np.float32]:
-    cv2 = opencv()
-    with _opencv_memory(cv2):
-        shrunk: NDArray[np.float32] = cv2.resize(
-            image, (image.shape[1], height), interpolation=cv2.INTER_AREA
-        )
-    share = len(image) / height  # old rows in a new one
-    ends = np.arange(1, height) * share
-    last = np.minimum(ends.astype(int), len(image) - 1)  # the row that each end is in
-    part = (ends - last).astype(np.float32)[:, None, None]
-    below, above = image[np.minimum(last + 1, len(image) - 1)], image[last - 1]
-    # The upper part of a row with the slope s is brighter by s * (part - 1) / 2.
-    moved = (below - above) * part * (1 - part) / np.float32(4 * share)
+    shrunk = _area(image, height, width).astype(np.float32)
+    moved = _area(_moved(image, height, 0), height - 1, width)
     shrunk[:-1] -= moved
     shrunk[1:] += moved
-    return shrunk
+    moved = _area(_moved(image, width, 1), height, width - 1)
+    shrunk[:, :-1] -= moved
+    shrunk[:, 1:] += moved
+    levels: Pixels = np.rint(shrunk).clip(0, 255).astype(np.uint8)
+    return levels
+
+
+def _moved(image: Pixels, count: int, axis: int) -> NDArray[np.float32]:
+    """What a pixel that a border of new ones cuts takes from the next and gives it."""
+    share = image.shape[axis] / count  # old pixels in a new one
+    ends = np.arange(1, count) * share
+    cut = np.minimum(ends.astype(int), image.shape[axis] - 2)
+    part = ends - cut
+    # With the slope s its first part is darker than its mean by s * (1 - part) / 2.
+    weights = (part * (1 - part) / (4 * share)).astype(np.float32)
+    slopes: NDArray[np.float32] = image.take(cut + 1, axis).astype(np.float32)
+    slopes -= image.take(cut - 1, axis)
+    slopes *= weights.reshape((-1, 1, 1) if axis == 0 else (1, -1, 1))
+    return slopes
 
 
 def _nearest(image: Pixels, height: int, width: int) -> Pixels:
