@@ -20,7 +20,7 @@ from iqa_zoo.models.backbones import (
     mobilenet,
     vgg16,
 )
-from tests.helpers.keras_h5 import keras_h5, layer_arrays
+from tests.helpers.layouts import keras_h5
 
 applications = keras.applications
 
@@ -51,6 +51,19 @@ def shake(network, images):
     network(images, training=True)
 
 
+def published(network):
+    """A network's arrays by "LAYER/WEIGHT", as older Keras called them."""
+    arrays = {}
+    for layer in network.layers:
+        for weight in layer.weights:
+            name = weight.name
+            if isinstance(layer, keras.layers.DepthwiseConv2D):
+                name = "depthwise_kernel"
+            if "seed" not in weight.path:
+                arrays[f"{layer.name}/{name}"] = weight.numpy()
+    return arrays
+
+
 def filled(features, arrays):
     ours = backbone(features)
     registry.fill(ours, arrays, "the file")  # every variable, and nothing else
@@ -73,19 +86,19 @@ def check_same(ours, theirs, images, given):
 
 @pytest.fixture(scope="module")
 def idealos(photo):
-    """idealo's network with random weights, and its arrays by layer."""
+    """idealo's network with random weights, and its arrays."""
     base = applications.MobileNet(
         weights=None, include_top=False, pooling="avg", input_shape=(224, 224, 3)
     )
     x = keras.layers.Dropout(0.75)(base.output)
     network = keras.Model(base.input, keras.layers.Dense(10, "softmax")(x))
     shake(network, applications.mobilenet.preprocess_input(photo(224)))
-    return network, layer_arrays(network)
+    return network, published(network)
 
 
 def test_mobilenet(idealos, photo):
-    network, layers = idealos
-    arrays = read_keras_h5(keras_h5(layers), "mobilenet.h5")
+    network, held = idealos
+    arrays = read_keras_h5(keras_h5(held), "mobilenet.h5")
     arrays = {k: v for k, v in arrays.items() if not k.startswith("dense")}
     theirs = keras.Model(network.input, network.get_layer("conv_pw_13_relu").output)
     ours = filled(mobilenet.features, mobilenet.from_keras(arrays))
@@ -94,8 +107,8 @@ def test_mobilenet(idealos, photo):
 
 
 def test_idealo(idealos, photo):
-    network, layers = idealos
-    arrays = read_keras_h5(keras_h5(layers), "aesthetic.hdf5")
+    network, held = idealos
+    arrays = read_keras_h5(keras_h5(held), "aesthetic.hdf5")
     assert len(arrays) == 137
     ours = nima.mobilenet(size=(224, 224))
     registry.fill(ours, nima.from_idealo(arrays), "aesthetic.hdf5")
@@ -108,8 +121,7 @@ def test_idealo(idealos, photo):
 
 
 def test_idealo_with_another_head(idealos):
-    _, layers = idealos
-    arrays = read_keras_h5(keras_h5(layers), "aesthetic.hdf5")
+    _, arrays = idealos
     more = {"dense_7/kernel": np.zeros((1024, 5)), "dense_7/bias": np.zeros(5)}
     with pytest.raises(WeightsError, match="139 arrays"):
         nima.from_idealo(arrays | more)
@@ -120,15 +132,13 @@ def test_idealo_with_another_head(idealos):
         nima.from_idealo({k: v for k, v in arrays.items() if "conv_dw_3/" not in k})
 
 
-def old_vgg(layers):
+def old_vgg(network):
     """VGG16's arrays under the names that its published file has."""
-    return {
-        layer: {
-            f"{layer}_{'W' if weight == 'kernel' else 'b'}_1": array
-            for weight, array in arrays.items()
-        }
-        for layer, arrays in layers.items()
-    }
+    held = {}
+    for name, array in published(network).items():
+        layer, _, weight = name.partition("/")
+        held[f"{layer}/{layer}_{'W' if weight == 'kernel' else 'b'}_1"] = array
+    return held
 
 
 def test_vgg16_features(photo):
@@ -137,11 +147,10 @@ def test_vgg16_features(photo):
     )
     given = applications.vgg16.preprocess_input(photo(224))
     shake(theirs, given)
-    layers = layer_arrays(theirs)
-    arrays = vgg16.from_keras(read_keras_h5(keras_h5(old_vgg(layers)), "vgg16.h5"))
+    arrays = vgg16.from_keras(read_keras_h5(keras_h5(old_vgg(theirs)), "vgg16.h5"))
     check_same(filled(vgg16.features, arrays), theirs, photo(224), given)
     # Files of newer Keras hold the same.
-    again = vgg16.from_keras(read_keras_h5(keras_h5(layers), "vgg16.h5"))
+    again = vgg16.from_keras(read_keras_h5(keras_h5(published(theirs)), "vgg16.h5"))
     for name, array in arrays.items():
         np.testing.assert_array_equal(again[name], array)
 
@@ -183,7 +192,7 @@ def test_vgg16_fully_connected_layers_become_convolutions():
 def test_vgg16_with_its_fully_connected_layers(photo):
     theirs = applications.VGG16(weights=None)
     shake(theirs, applications.vgg16.preprocess_input(photo(224)))
-    arrays = read_keras_h5(keras_h5(old_vgg(layer_arrays(theirs))), "vgg16.h5")
+    arrays = read_keras_h5(keras_h5(old_vgg(theirs)), "vgg16.h5")
     ours = filled(vgg16.fc7, vgg16.fc7_from_keras(arrays))
     del arrays
     fc2 = theirs.get_layer("fc2").output
@@ -207,7 +216,7 @@ def test_inception_resnet_v2(photo):
     )
     given = applications.inception_resnet_v2.preprocess_input(photo(299))
     shake(theirs, given)
-    arrays = read_keras_h5(keras_h5(layer_arrays(theirs)), "inception_resnet_v2.h5")
+    arrays = read_keras_h5(keras_h5(published(theirs)), "inception_resnet_v2.h5")
     ours = filled(inception_resnet_v2.features, inception_resnet_v2.from_keras(arrays))
     check_same(ours, theirs, photo(299), given)
 
