@@ -5,6 +5,7 @@ import errno
 import hashlib
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -34,7 +35,7 @@ def atomic_write(
     The bytes go to a temporary file in the same folder, are flushed to the disk and
     renamed over `path`; then the folder is flushed too, where it can be, since a rename
     that has not reached the disk is lost with the power. On any error `path` is left as
-    it was.
+    it was. A file that is replaced hands on its permissions.
 
     Args:
         path: the file's name.
@@ -52,6 +53,8 @@ def atomic_write(
         try:
             descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
             with os.fdopen(descriptor, "wb") as file:
+                with contextlib.suppress(OSError):  # there may be none
+                    os.chmod(part, stat.S_IMODE(os.stat(path).st_mode))
                 yield file
                 file.flush()
                 os.fsync(file.fileno())

@@ -41,6 +41,16 @@ def test_writes_and_replaces(tmp_path):
     assert os.listdir(tmp_path) == ["out.bin"]
 
 
+@pytest.mark.parametrize("mode", [0o600, 0o444])
+def test_permissions_stay(tmp_path, mode):
+    path = tmp_path / "out.bin"
+    write_bytes(path, OLD)
+    path.chmod(mode)
+    write_bytes(path, NEW)
+    assert path.read_bytes() == NEW
+    assert path.stat().st_mode & 0o777 == mode
+
+
 def test_nothing_under_the_final_name_before_the_end(tmp_path):
     path = tmp_path / "out.bin"
     with atomic_write(path) as file:

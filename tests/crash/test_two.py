@@ -61,6 +61,16 @@ def test_a_file_replaced_before_it_could_be_locked(tmp_path, monkeypatch):
     assert len(locked) == 2 and locked[0].closed
 
 
+def test_a_link_stays_a_link(tmp_path):
+    path, link = tmp_path / "real.csv", tmp_path / "scores.csv"
+    path.write_bytes(b"old")
+    path.chmod(0o600)
+    link.symlink_to(path)
+    sweep.rows("csv", "--overwrite").write(tmp_path)
+    assert link.is_symlink() and path.read_bytes().startswith(HEADS["csv"])
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
 def test_what_is_no_file_has_no_lock():
     with open_rows("/dev/null", "csv") as one, open_rows("/dev/null", "csv") as other:
         one.write(ROW)
