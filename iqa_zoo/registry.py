@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     import keras
     import numpy as np
 
+#: The largest number that a builder is given: bins, mostly, which take memory.
+LARGEST_ARGUMENT = 10_000
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -204,6 +207,13 @@ def _find(text: str) -> tuple[Entry, str | None, bool]:
     folder = Path(text)
     if (folder / "card.toml").is_file():
         card = cards.read_card(folder / "card.toml")
+        # A folder from a stranger has no say in what is fetched and kept in the store.
+        for tag, weights in card.get("weights", {}).items():
+            if weights["kind"] == "external":
+                raise CardError(
+                    f"{text}: weights.{tag} is external; a run folder holds its own "
+                    "weights. Install a package for models with files of others."
+                )
         return Entry(text, card, None, folder), None, True
     names = [*known, *cards.added_cards()]
     if os.sep in text or folder.exists():
@@ -308,7 +318,21 @@ def _build(
     for argument in arguments:
         if argument not in known:
             raise UnknownNameError(f"argument of {entry.name}", argument, known)
-    network: keras.Model = builder(**arguments)
+        value = arguments[argument]
+        if isinstance(value, int) and value > LARGEST_ARGUMENT:
+            raise UsageError(
+                f"{argument} of {entry.name} is {value:,}; {LARGEST_ARGUMENT:,} is the "
+                "most that is built."
+            )
+    try:
+        network: keras.Model = builder(**arguments)
+    except (TypeError, ValueError) as error:
+        if isinstance(error, UsageError):
+            raise
+        said = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
+        raise UsageError(
+            f"{entry.name} cannot be built with {said[:200]}: {error}"
+        ) from error
     return network
 
 

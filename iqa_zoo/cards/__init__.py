@@ -21,6 +21,10 @@ FOLDER = Path(__file__).parent
 #: holds cards, and the weight files of its own beside them.
 GROUP = "iqa_zoo.cards"
 
+#: What a card may have at most: bytes, dots (each may be a table in a table, and costs
+#: a thousand times its byte), and pixels a side of the input.
+LARGEST, MOST_DOTS, LARGEST_SIDE = 65_536, 2_000, 4_096
+
 Card = dict[str, Any]
 
 
@@ -272,6 +276,7 @@ def backbone_card(name: str) -> Card:
 def check_card(card: Mapping[str, Any], name: str) -> None:
     """Raise CardError where `card` breaks the schema; `name` is used in the message."""
     _check(card, SCHEMA, name, "")
+    _check_sides(card["input"], name, "")
     for tag, weights in card.get("weights", {}).items():
         here, schema = f"weights.{tag}.", WEIGHTS
         if isinstance(weights, Mapping):  # its kind says which keys it may have
@@ -281,9 +286,15 @@ def check_card(card: Mapping[str, Any], name: str) -> None:
         _check(weights, schema, name, here)
         if schema is EXTERNAL:
             _check_published(weights, f"{name}: weights.{tag}")
+        _check_sides(weights.get("input"), name, here)
         for part in (weights, weights.get("litert"), weights.get("seen")):
             file = (part or weights)["file"]
-            if Path(file).name != file or file in ("", ".."):
+            if (
+                Path(file).name != file
+                or file in ("", "..")
+                or len(file) > 200
+                or not file.isprintable()
+            ):
                 raise CardError(
                     f"{name}: weights.{tag} names the file {file!r}; it lies beside "
                     "the card or in the store, so give a plain file name."
@@ -298,7 +309,13 @@ def check_card(card: Mapping[str, Any], name: str) -> None:
 
 def _read(path: Path, schema: dict[str, Any]) -> Card:
     try:
-        card = tomllib.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            text = file.read(LARGEST + 1)
+        if len(text) > LARGEST or text.count(b".") > MOST_DOTS:
+            raise ValueError(
+                f"it has more than {LARGEST:,} bytes or {MOST_DOTS:,} dots"
+            )
+        card = tomllib.loads(text.decode())
     except (OSError, ValueError, RecursionError) as error:
         raise CardError(f"Cannot read the card {path}: {error}.") from error
     if schema is SCHEMA:
@@ -307,6 +324,15 @@ def _read(path: Path, schema: dict[str, Any]) -> Card:
         _check(card, schema, str(path), "")
         _check_published(card["weights"]["imagenet"], f"{path}: weights.imagenet")
     return card
+
+
+def _check_sides(rule: Mapping[str, Any] | None, name: str, key: str) -> None:
+    """Raise CardError where photos were to be made larger than memory may take."""
+    if rule is not None and max(rule["size"]) > LARGEST_SIDE:
+        raise CardError(
+            f"{name}: {key}input.size is {rule['size']}; a side may have "
+            f"{LARGEST_SIDE:,} pixels."
+        )
 
 
 def _check_published(file: Mapping[str, Any], where: str) -> None:
