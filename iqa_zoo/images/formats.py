@@ -89,7 +89,7 @@ def checked_formats(names: str | Iterable[str]) -> frozenset[str]:
     for name in (names := list(names)):
         if name not in ON_REQUEST:
             raise UnknownNameError("format on request", name, ON_REQUEST)
-    return frozenset(ON_REQUEST[name] for name in names)
+    return frozenset(names)
 
 
 def format_of(data: bytes, name: str, also_read: Collection[str] = ()) -> str:
@@ -106,7 +106,7 @@ def format_of(data: bytes, name: str, also_read: Collection[str] = ()) -> str:
         # Compiled here and not at import, which few images need all of.
         if re.match(pattern, data, re.DOTALL):
             for asked_as, on_request in ON_REQUEST.items():
-                if kind == on_request and kind not in also_read:
+                if kind == on_request and asked_as not in also_read:
                     raise image_error(
                         "refused_format",
                         name,

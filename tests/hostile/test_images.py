@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import ImageCms
 
+import iqa_zoo
 from iqa_zoo.errors import IMAGE_CODES, ImageError
 from iqa_zoo.images import read_image
 from tests.hostile import corpus, images
@@ -67,6 +68,14 @@ def test_the_command_gives_each_file_a_row_and_is_quiet(summary, folder):
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert [row["path"] for row in rows] == list(refused)
     assert all(row["error"] in refused[row["path"]] for row in rows)
+
+
+@pytest.mark.weights
+def test_what_is_asked_for_is_scored():
+    data = encoded(IMAGE, "JPEG 2000")
+    asked = list(iqa_zoo.score([data] * 2, **images.ASKED))
+    assert [score.error for score in asked] == [None, None]
+    assert {score.error for score in iqa_zoo.score([data] * 2)} == {"refused_format"}
 
 
 @pytest.mark.slow
