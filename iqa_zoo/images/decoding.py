@@ -47,16 +47,17 @@ class Encoded:
         self._image: Image.Image | None = None  # opened, not yet decoded
         with self._decoding():
             check_cost(self.kind, data, name)
+            whole = WHOLE[self.kind](data)
+            for size in SIZES[self.kind](data) if whole and self.kind in SIZES else []:
+                check_size(size, name, limits)
             image = self._image = self._open()
             check_size(image.size, name, limits)
             if self.kind == "TIFF":
                 check_tiff(image, name, limits)
             # Pillow is content with some files that lack their end, or with any file
             # where the user has set LOAD_TRUNCATED_IMAGES.
-            if not WHOLE[self.kind](data):
+            if not whole:
                 raise EOFError("it ends before the image does")
-            for size in SIZES.get(self.kind, _no_more)(data):
-                check_size(size, name, limits)
             if self.kind == "TIFF":
                 check_strips(image)
             if self.kind != "JPEG":  # whose size is right before it is decoded
@@ -89,10 +90,6 @@ class Encoded:
     def _decoding(self) -> contextlib.AbstractContextManager[None]:
         whole = functools.partial(WHOLE[self.kind], self._data)
         return decoding(self._name, whole)
-
-
-def _no_more(data: bytes) -> list[tuple[int, int]]:
-    return []
 
 
 _thread = threading.local()
