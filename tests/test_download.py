@@ -1,5 +1,6 @@
 """Whatever a server does, a name in the store means the file that a card describes."""
 
+import copy
 import errno
 import json
 import logging
@@ -11,17 +12,19 @@ import threading
 import numpy as np
 import pytest
 
+import iqa_zoo
 from iqa_zoo import cards, download, registry, store
 from iqa_zoo.errors import MissingWeightsError, OutputError, WeightsError
 from iqa_zoo.files import sha256
-from tests.helpers.keras_h5 import keras_h5, layer_arrays
+from tests.helpers.layouts import keras_h5
 from tests.helpers.server import content, redirect, serving, stalling
 from tests.helpers.small import NAME, packaged
 
 FILE = keras_h5(
     {
-        "conv1": {"kernel": np.arange(54, dtype="f4").reshape(3, 3, 3, 2)},
-        "dense_1": {"kernel": np.ones((2, 10), "f4"), "bias": np.zeros(10, "f4")},
+        "conv1/kernel": np.arange(54, dtype="f4").reshape(3, 3, 3, 2),
+        "dense_1/kernel": np.ones((2, 10), "f4"),
+        "dense_1/bias": np.zeros(10, "f4"),
     }
 )
 
@@ -369,6 +372,11 @@ def test_two_processes_at_once(web, home):
 # --- from the server to the network ---------------------------------------------------
 
 
+def arrays_of(network) -> dict[str, np.ndarray]:
+    """What its publisher's file would hold, as LAYER/WEIGHT."""
+    return {path: v.numpy() for path, v in registry.variables(network).items()}
+
+
 def from_layers(arrays):
     """A converter: the arrays' names are those of the network."""
     return {name: arrays[name] for name in (*arrays, "head/bias")}
@@ -382,11 +390,11 @@ def small(web, monkeypatch):
     monkeypatch.setattr(nima, "from_layers", from_layers, raising=False)
     with packaged():
         network = registry.load_model(NAME, None)
-        layers = layer_arrays(network)
+        arrays = arrays_of(network)
         expected = {
-            **described(web.url("/small", content(keras_h5(layers)))),
-            "bytes": len(keras_h5(layers)),
-            "git_blob": store.git_blob(keras_h5(layers)),
+            **described(web.url("/small", content(keras_h5(arrays)))),
+            "bytes": len(keras_h5(arrays)),
+            "git_blob": store.git_blob(keras_h5(arrays)),
             "converter": "iqa_zoo.models.nima:from_layers",
             "task": "aesthetics",
             "data": "none",
@@ -424,9 +432,9 @@ def test_a_name_without_tag_says_which_tags_there_are(small):
     registry.load_model(name, None)
 
 
-def served(web, expected, layers) -> None:
+def served(web, expected, arrays) -> None:
     """Serve other arrays, and let the card describe them."""
-    data = keras_h5(layers)
+    data = keras_h5(arrays)
     web.answers["/small"] = content(data)
     expected |= {"bytes": len(data), "git_blob": store.git_blob(data)}
 
@@ -442,16 +450,16 @@ def served(web, expected, layers) -> None:
 )
 def test_right_hash_wrong_arrays(web, small, change, words):
     name, network, expected = small
-    layers = layer_arrays(network)
+    arrays = arrays_of(network)
     if change == "nan":
-        layers["head"]["kernel"][3, 3] = np.nan
+        arrays["head/kernel"][3, 3] = np.nan
     elif change == "missing":
-        del layers["head"]["bias"]
+        del arrays["head/bias"]
     elif change == "extra":
-        layers["more"] = {"kernel": np.ones(3, "f4")}
+        arrays["more/kernel"] = np.ones(3, "f4")
     else:
-        layers["head"]["bias"] = np.ones((1, 10), "f4")
-    served(web, expected, layers)
+        arrays["head/bias"] = np.ones((1, 10), "f4")
+    served(web, expected, arrays)
     with pytest.raises(WeightsError, match=words):
         registry.load_model(f"{name}.theirs")
 
@@ -474,12 +482,58 @@ def test_the_engine_follows_the_file_and_the_sets_own_input(web, small, monkeypa
         assert engines.make_engine(entry, "litert") == b"content"
     assert asked == [(16, 16)]
     # Another file under the same name is another network.
-    layers = layer_arrays(network)
-    layers["head"]["bias"] += 1
-    served(web, expected, layers)
+    arrays = arrays_of(network)
+    arrays["head/bias"] += 1
+    served(web, expected, arrays)
     store.published_file(expected).unlink()
     engines.make_engine(registry.resolve(f"{name}.theirs"), "litert")
     assert len(asked) == 2
+
+
+@pytest.mark.slow
+def test_idealos_layout_scores_as_idealos_code_does(web, idealo):
+    """From a served file of its layout to the scores of five photos, through LiteRT."""
+    import keras
+    from PIL import Image
+
+    keras.utils.set_random_seed(3)
+    trunk = keras.applications.MobileNet(
+        (224, 224, 3), include_top=False, pooling="avg", weights=None
+    )
+    for layer in trunk.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = 0.0
+    sharp = keras.initializers.RandomNormal(stddev=3)
+    shares = keras.layers.Dense(10, "softmax", kernel_initializer=sharp)
+    network = keras.Model(trunk.input, shares(trunk.output))
+    photos = sorted(idealo.glob("*.jpg"))
+    pixels = [
+        np.asarray(Image.open(photo).resize((224, 224), Image.Resampling.NEAREST))
+        for photo in photos
+    ]
+    image = keras.applications.mobilenet.preprocess_input(np.stack(pixels, dtype="f4"))
+    network(image, training=True)
+    expected = np.asarray(network(image, training=False)) @ np.arange(1, 11)
+    assert np.ptp(expected) > 1
+
+    arrays = {}
+    for layer in network.layers:
+        deep = "depthwise_" * isinstance(layer, keras.layers.DepthwiseConv2D)
+        for weight in layer.weights:
+            arrays[f"{layer.name}/{deep}{weight.name}"] = weight.numpy()
+    data = keras_h5(arrays)
+    card = copy.deepcopy(dict(cards.all_cards()["nima-mobilenet"]))
+    for weights in card["weights"].values():
+        weights |= {
+            "url": web.url(f"/{weights['file']}", content(data)),
+            "git_blob": store.git_blob(data),
+        }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cards, "all_cards", lambda: {"nima-mobilenet": card})
+        for tag in card["weights"]:
+            results = list(iqa_zoo.score(photos, f"nima-mobilenet.{tag}"))
+            found = [result.value for result in results]
+            np.testing.assert_allclose(found, expected, atol=1e-3)
 
 
 # --- files that users add -------------------------------------------------------------
@@ -493,7 +547,7 @@ def add(name, data, tmp_path):
 
 def test_add_in_place_of_fetching(web, small, tmp_path, home, monkeypatch):
     name, network, _ = small
-    data = keras_h5(layer_arrays(network))
+    data = keras_h5(arrays_of(network))
     monkeypatch.setenv(store.OFFLINE_VARIABLE, "1")
     with pytest.raises(WeightsError, match="expected was"):
         add(f"{name}.theirs", data[:-1] + b"?", tmp_path)
@@ -506,7 +560,7 @@ def test_add_in_place_of_fetching(web, small, tmp_path, home, monkeypatch):
 def test_a_file_without_a_hash_is_tried_and_its_hash_noted(small, tmp_path, home):
     name, network, expected = small
     full = f"{name}.theirs"
-    layers = layer_arrays(network)
+    arrays = arrays_of(network)
     for key in ("url", "git_blob", "bytes"):
         del expected[key]
     expected |= {"unhashed": "made by everyone", "bytes_at_most": 100_000}
@@ -519,14 +573,14 @@ def test_a_file_without_a_hash_is_tried_and_its_hash_noted(small, tmp_path, home
         "no weight file": b"odd",
         "too large": bytes(100_001),
         "another network": FILE,
-        "NaN": keras_h5({**layers, "head": {"kernel": np.full((8, 10), np.nan, "f4")}}),
+        "NaN": keras_h5(arrays | {"head/kernel": np.full((8, 10), np.nan, "f4")}),
     }
     for what, data in bad.items():
         with pytest.raises(WeightsError):
             add(full, data, tmp_path)
         assert held(home) == [], what
 
-    data = keras_h5(layers)
+    data = keras_h5(arrays)
     place = add(full, data, tmp_path)
     assert held(home) == ["weights/published.hdf5", "weights/published.hdf5.sha256"]
     note = place.with_name("published.hdf5.sha256")
@@ -560,12 +614,12 @@ def test_a_backbones_file_without_a_hash_must_fit_the_network(
     monkeypatch.setattr(cards, "backbone_cards", lambda: {"b": backbone})
     with packaged(backbone="b"):
         network = registry.load_model(NAME, None)
-        layers = layer_arrays(network)
-        layers["low_bn"]["beta"] = np.zeros(5, "f4")
+        arrays = arrays_of(network)
+        arrays["low_bn/beta"] = np.zeros(5, "f4")
         with pytest.raises(WeightsError, match=r"low_bn/beta has shape"):
-            add("b.imagenet", keras_h5(layers), tmp_path)
+            add("b.imagenet", keras_h5(arrays), tmp_path)
         assert held(home) == []
-        add("b.imagenet", keras_h5(layer_arrays(network)), tmp_path)
+        add("b.imagenet", keras_h5(arrays_of(network)), tmp_path)
         found = registry.load_model(NAME, "imagenet")
         for path, variable in registry.variables(network).items():
             np.testing.assert_array_equal(variable, registry.variables(found)[path])

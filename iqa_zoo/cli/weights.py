@@ -146,10 +146,19 @@ def _bar() -> Iterator[Callable[[int, int | None], None] | None]:
         return
     from tqdm import tqdm
 
-    with tqdm(unit="B", unit_scale=True, leave=False, file=sys.stderr) as bar:
+    with contextlib.ExitStack() as stack:
+        bars: list[Any] = []
 
         def show(done: int, total: int | None) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
+            if not bars:  # the first bytes come after the notice
+                bar = tqdm(
+                    total=total,
+                    unit="B",
+                    unit_scale=True,
+                    leave=False,
+                    file=sys.stderr,
+                )
+                bars.append(stack.enter_context(bar))
+            bars[0].update(done - bars[0].n)
 
         yield show

@@ -104,9 +104,10 @@ def test_fetch_shows_progress_on_a_terminal(served, monkeypatch):
     bars = []
 
     class Bar:
-        n = total = 0
+        n = 0
 
-        def __init__(self, **options):
+        def __init__(self, total, **options):
+            self.total = total
             bars.append((self, options))
 
         def __enter__(self):
