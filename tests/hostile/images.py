@@ -132,6 +132,9 @@ class Summary(NamedTuple):
         figures = {
             "to be refused": len(bad),
             "refused with the code expected": sum(not row.wrong() for row in bad),
+            "to be refused or scored": sum(
+                "scores" in row.expected and len(row.expected) > 1 for row in rows
+            ),
             "good": sum(row.expected == ["scores"] for row in rows),
             "good and scored": sum(
                 row.expected == ["scores"] and not row.wrong() for row in rows
