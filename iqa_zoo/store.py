@@ -258,7 +258,7 @@ def fetch(
         raise _missing(
             expected,
             name,
-            f"is not in the store, and {OFFLINE_VARIABLE} forbids to fetch it.",
+            f"is not in the store, and {OFFLINE_VARIABLE} forbids fetching it.",
         )
     from iqa_zoo.download import download
 
