@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 # The boxes at the top of a file. Others there are bytes appended to it.
 _TOP = {b"ftyp", b"meta", b"moov", b"mdat", b"moof", b"free", b"skip", b"uuid"}
 _SEQUENCES = {b"avis", b"msf1", b"hevc", b"hevx"}  # the brands of films
-_PARTS = 100_000  # more are not looked at, so that a hostile file costs no minutes
+_PARTS = 20_000  # more are not looked at, so that a hostile file costs no minutes
 # What comes before the boxes inside a box.
 _BEFORE = {b"meta": 4}
 
@@ -137,16 +137,17 @@ def _items(data: bytes, top: dict[bytes, Box]) -> list[_Item]:
         inner = version > 0 and read(2) & 15 == 1  # counted from where idat begins
         read(2)
         origin = read(base) + (held.start if inner and held else 0)
+        number = read(2)
+        count += 1 + number
+        if count > _PARTS:  # which may take no bytes of the file
+            raise ValueError("too many items")
         parts = []
-        for _ in range(read(2)):
+        for _ in range(number):
             read(index if version else 0)
             start = origin + read(offset)
             size = read(length)
             parts.append((start, start + size if size else max(start, len(data))))
         items.append(_Item(kinds.get(name, b""), parts))
-        count += 1 + len(parts)
-        if count > _PARTS:
-            raise ValueError("too many items")
     return items
 
 

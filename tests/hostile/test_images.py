@@ -15,7 +15,7 @@ import iqa_zoo
 from iqa_zoo.errors import IMAGE_CODES, ImageError
 from iqa_zoo.images import read_image
 from tests.hostile import corpus, images
-from tests.hostile.damage import IMAGE, PICTURE, big, encoded, little
+from tests.hostile.damage import IMAGE, PICTURE, big, encoded, little, patched
 from tests.hostile.formats.heif import box
 from tests.hostile.formats.png import png
 from tests.hostile.formats.tiff import tiff
@@ -100,6 +100,11 @@ def test_only_a_very_great_number_of_pieces_is_refused():
     comment = b"\xff\xfe\0\x03a"
     assert read(data[:2] + comment * 20_000 + data[2:]) is None
     assert read(data[:2] + comment * 100_001 + data[2:]) == "corrupt"
+
+
+def test_an_avif_of_countless_parts_without_bytes_is_refused():
+    data = patched(encoded(IMAGE, "AVIF"), b"iloc", b"\0\0", 4)
+    assert read(patched(data, b"iloc", b"\xff\xff", 12)) == "truncated"
 
 
 # --- parts that are missing from whole files ------------------------------------------
