@@ -26,7 +26,7 @@ FORMS["AVIF"] = {"quality": 95}
 
 
 def in_srgb(levels: np.ndarray, primaries, gamma: float = 2.2) -> np.ndarray:
-    """The same by arithmetic: exponents, two matrices, the curve of sRGB (IEC 61966)."""
+    """The same by arithmetic: an exponent, two matrices, sRGB's curve (IEC 61966)."""
     linear = (levels / 255) ** gamma @ np.array(primaries)
     linear = (linear @ np.linalg.inv(np.array(SRGB))).clip(0, 1)
     curve = np.where(

@@ -23,11 +23,12 @@ def scales(monkeypatch):
     """The scales at which images are decoded, in order."""
     asked = []
     real = Encoded.pixels
-    monkeypatch.setattr(
-        Encoded,
-        "pixels",
-        lambda self, scale=1: asked.append(scale) or real(self, scale),
-    )
+
+    def pixels(encoded, scale=1):
+        asked.append(scale)
+        return real(encoded, scale)
+
+    monkeypatch.setattr(Encoded, "pixels", pixels)
     return asked
 
 
