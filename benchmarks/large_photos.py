@@ -1,4 +1,4 @@
-"""Time and memory of large photos: each step of scoring, and Pillow and Keras beside it.
+"""Time and memory of large photos: each step, and Pillow and Keras beside it.
 
     python benchmarks/large_photos.py ../shared/data/kodak
 

@@ -816,6 +816,16 @@ def test_each_axis_follows_its_own_rule(old, new, tf):
     assert np.abs(fit_image(image, new) - expected).max() <= 1
 
 
+def test_nearest_equals_pillow_to_the_bit():
+    random = np.random.default_rng(9)
+    for _ in range(60):
+        old, new = random.integers(1, 300, (2, 2)).tolist()
+        image = random.integers(0, 256, (*old, 3), np.uint8)
+        ours = fit_image(image, new, shrink="nearest", enlarge="nearest")
+        theirs = Image.fromarray(image).resize(new[::-1], Image.NEAREST)
+        assert np.array_equal(ours, theirs), (old, new)
+
+
 def test_the_same_size_is_the_same_image():
     assert fit_image(PICTURE, (HEIGHT, WIDTH)) is PICTURE
     assert fit_image(PICTURE, [HEIGHT, WIDTH]) is PICTURE
