@@ -85,11 +85,14 @@ def read_safetensors(data: bytes, name: str) -> dict[str, np.ndarray]:
             raise ValueError("its header ends after the file does")
         _check_index(length, len(data))
         header = json.loads(data[8 : 8 + length], object_pairs_hook=_without_doubles)
+        if not isinstance(header, dict):
+            raise ValueError("its header is no table")
         arrays = {key: part for key, part in header.items() if key != "__metadata__"}
         _check_count(len(arrays))
         for key, part in arrays.items():
-            if part["dtype"] not in DTYPES:
-                raise ValueError(f"{_short(key)} is of type {_short(part['dtype'])}")
+            kind = part.get("dtype") if isinstance(part, dict) else part
+            if not isinstance(kind, str) or kind not in DTYPES:
+                raise ValueError(f"{_short(key)} is of type {_short(kind)}")
         # Compares shapes and places with one another and with the file's end.
         loaded: dict[str, np.ndarray] = load(data)
         return {key: loaded[key] for key in arrays}
@@ -108,6 +111,7 @@ def read_npz(data: bytes, name: str) -> dict[str, np.ndarray]:
         _check_index(int.from_bytes(end[12:16], "little"), len(data))
         with zipfile.ZipFile(BytesIO(data)) as archive:
             members = archive.infolist()
+            _check_count(len(members))
             _without_doubles([(member.filename, None) for member in members])
             for member in members:
                 _check_member(member)
@@ -207,6 +211,8 @@ def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     for key, value in pairs:
         if key in found:
             raise ValueError(f"it has {_short(key)} twice")
+        if len(key) > hdf5.MOST_NAME or not key.isprintable():
+            raise ValueError(f"{_short(key)} is too long, or no name to print")
         found[key] = value
     return found
 

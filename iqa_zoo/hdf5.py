@@ -129,8 +129,12 @@ class File:
             raise ValueError(f"it is not of the types {', '.join(_TYPES.values())}")
         shape, dtype = _shape(parts[_DATASPACE]), np.dtype(dtypes[0])
         # IV.A.2.i: version, 1 for "in one piece", where, and how many bytes.
-        version, layout, offset, size = _numbers(parts[_LAYOUT], 0, "BBQQ")
-        if version not in (3, 4) or layout != 1 or offset == _NOWHERE:
+        version, layout = _numbers(parts[_LAYOUT], 0, "BB")
+        if version in (3, 4) and layout == 1:
+            offset, size = _numbers(parts[_LAYOUT], 2, "QQ")
+        else:
+            offset, size = _NOWHERE, 0
+        if offset == _NOWHERE:
             raise ValueError("it does not lie in the file in one piece")
         count = math.prod(shape)
         if count == 0 or size != count * dtype.itemsize:
