@@ -2,8 +2,8 @@
 
 Groups, lists of texts in attributes, and arrays of numbers that lie in one piece: what
 h5py writes of itself, so what Keras wrote. Links out of a group or file, other files,
-filters and chunks are refused; of groups and attributes kept in "fractal heaps", which
-h5py writes only when asked to, nothing is seen.
+filters and chunks are refused, and so are large groups in "fractal heaps", which h5py
+writes only when it is told that old readers do not matter.
 
 The HDF5 library is not asked, since files come from strangers: its version 1.14.6 goes
 round for ever in some files of 12 KB, and takes 2 GB for others.
@@ -18,10 +18,10 @@ from collections.abc import Iterator
 import numpy as np
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
-#: Messages, links and texts that a file may have, and one more for so many bytes. A
-#: network of 1,000 layers and 200 MB has 20,000.
+#: Messages, links and texts that a file may have, and one more for so many bytes, which
+#: is about what each takes in memory. A network of 780 layers has 24,000.
 PARTS = 5_000
-BYTES_PER_PART = 500
+BYTES_PER_PART = 300
 #: Bytes that one name may have.
 MOST_NAME = 256
 
@@ -32,6 +32,7 @@ _TREE, _LIST, _COLLECTION = (
 # Kinds of messages (IV.A.2).
 _DATASPACE, _DATATYPE, _LINK, _EXTERNAL, _LAYOUT = 0x01, 0x03, 0x06, 0x07, 0x08
 _FILTERS, _ATTRIBUTE, _CONTINUATION, _SYMBOLS = 0x0B, 0x0C, 0x10, 0x11
+_LINK_INFO, _ATTRIBUTE_INFO = 0x02, 0x15
 # How the types that are read describe themselves (IV.A.2.d), without the version.
 _TYPES = {
     bytes.fromhex("01 200f00 02000000 0000 1000 0a 05 00 0a 0f000000"): "<f2",
@@ -178,7 +179,13 @@ class File:
                 if start + size > end:
                     raise ValueError("the parts of an object overlap")
                 content = _piece(data, start, size)
-                if kind == _CONTINUATION:
+                if kind in (_LINK_INFO, _ATTRIBUTE_INFO):
+                    # Version, flags, perhaps the greatest number, and the heap.
+                    width = 8 if kind == _LINK_INFO else 2
+                    heap = 2 + (width if content[1] & 1 else 0)
+                    if _numbers(content, heap, "Q") != (_NOWHERE,):
+                        raise ValueError("it has groups in a newer form than is read")
+                elif kind == _CONTINUATION:
                     there, room = _numbers(content, 0, "QQ")
                     # Newer ones begin with a mark and end with a check sum.
                     blocks.append((there + 4, room - 8) if newer else (there, room))

@@ -72,6 +72,14 @@ def test_keras_h5_with_lists_in_parts():
     same(arrays.read_arrays(file.getvalue(), "w.h5"), MANY)
 
 
+def test_keras_h5_of_many_layers():
+    """So many that the list of their names is a tree of two levels."""
+    held = {f"layer{n:03}/kernel": np.full(300, n, "<f4") for n in range(300)}
+    same(arrays.read_arrays(keras_h5(held), "w.h5"), held)
+    with pytest.raises(WeightsError, match="newer form"):
+        arrays.read_arrays(keras_h5(held, libver="latest"), "w.h5")
+
+
 def test_keras_h5_of_nested_and_of_flat_names():
     file = BytesIO()
     with h5py.File(file, "w") as root:
