@@ -44,7 +44,7 @@ def models_table() -> str:
             judges = weights.get("task", card["task"])
             data = weights["data"].partition(":")[0]
             if weights["kind"] == "external":
-                others.append((model, *start, judges, f"{data}; fetched", ""))
+                others.append((model, *start, judges, f"{data}, by others", ""))
                 continue
             srocc = weights["results"]["trained"]["srocc"]["median"]
             ours.append((model, *start, judges, data, f"{srocc:.3f}"))
