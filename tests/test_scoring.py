@@ -12,16 +12,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
 from iqa_zoo import registry, scoring
+from iqa_zoo.cli.score import command
 from iqa_zoo.errors import (
     IMAGE_CODES,
     MissingLibraryError,
     UnknownNameError,
     UsageError,
 )
-from iqa_zoo.images import Limits, decoding, read_image, reading
+from iqa_zoo.images import ON_REQUEST, Limits, decoding, read_image, reading
 from iqa_zoo.scoring import Scorer, score
 from tests.helpers import tiny
 
@@ -351,6 +353,23 @@ def test_a_missing_library_ends_the_run(monkeypatch, run, folder):
 def test_limits(run, folder):
     (result,) = score(folder / "0000.jpg", run, limits=Limits(pixels=1000))
     assert result.error == "too_many_pixels"
+
+
+def test_formats_on_request(run, folder, tmp_path):
+    path = tmp_path / "photo.jp2"
+    Image.open(folder / "0003.jpg").save(path)
+    (refused,) = score(path, run)
+    assert refused.error == "refused_format"
+    (read,) = score(path, run, also_read="jpeg2000")
+    assert read.value == Scorer(run, also_read=["jpeg2000"])(path).value
+    with pytest.raises(UnknownNameError, match="jpeg2000"):
+        score(path, run, also_read="jp2")
+    (option,) = [p for p in command.params if p.name == "also_read"]
+    assert set(option.type.choices) == set(ON_REQUEST)
+    done = CliRunner().invoke(
+        command, [str(path), "-m", str(run), "--also-read", "jpeg2000"]
+    )
+    assert "1 scored" in done.output
 
 
 @pytest.mark.parametrize("answer", [np.nan, np.inf])

@@ -9,13 +9,14 @@ from typing import Any
 from iqa_zoo.errors import UsageError
 
 #: Suffixes of the files that a folder is searched for: those that are read, then those
-#: of formats that are refused, so that they are reported instead of passed over.
+#: of formats that are read on request or refused, so that they are reported instead of
+#: passed over.
 # fmt: off
 IMAGE_SUFFIXES = frozenset({
     ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".bmp", ".dib", ".gif",
-    ".webp", ".tif", ".tiff",
-    ".avif", ".avifs", ".heic", ".heif", ".hif", ".jp2", ".j2k", ".j2c", ".jpc",
-    ".jpf", ".jpx", ".jxl", ".psd", ".ico", ".svg", ".eps",
+    ".webp", ".tif", ".tiff", ".avif", ".avifs", ".heic", ".heif", ".hif",
+    ".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx",
+    ".jxl", ".psd", ".ico", ".svg", ".eps",
 })
 # fmt: on
 
