@@ -200,7 +200,7 @@ def test_a_pipe_is_not_waited_for(run, tmp_path):
 @pytest.mark.parametrize(
     ("name", "start"),
     [
-        ("a.heic", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"),
+        ("a.heic", b"\0\0\0\x18ftyphevc\0\0\0\0msf1hevc"),  # a film
         ("a.jp2", b"\0\0\0\x0cjP  \r\n\x87\n\0\0\0\x14ftypjp2 "),
     ],
 )
