@@ -239,13 +239,7 @@ def public_names() -> str:
 
 def speed() -> str:
     """What `benchmarks/` last recorded."""
-    folder = ROOT / "benchmarks" / "results"
-    if not (folder / "throughput.json").exists():
-        return "Not measured yet.\n"
-    many, one = (
-        json.loads((folder / name).read_text(encoding="utf-8"))
-        for name in ("throughput.json", "startup.json")
-    )
+    many, one = recorded("throughput.json"), recorded("startup.json")
     rates = many["images_per_second"]
     memory = " and ".join(
         f"{megabytes:,.0f} MB for {count} photos"
@@ -261,6 +255,50 @@ def speed() -> str:
     ]
     what = f"`{many['model']}`, {many['images']} photos; {many['machine']}"
     return table((what, ""), rows)
+
+
+def colour_profiles() -> str:
+    """What `benchmarks/colours.py` last recorded."""
+    found = recorded("colours.json")
+    rows = [
+        (case, f"{moves['mean']:.3f}", f"{moves['largest']:.3f}")
+        for case, moves in found["score_moves_by"].items()
+    ]
+    what = f"{found['photos_converted']} photos, scores of the shipped models"
+    return table((what, "move by, on average", "at most"), rows)
+
+
+def large_photos() -> str:
+    """What `benchmarks/large_photos.py` last recorded."""
+    found = recorded("large_photos.json")
+    rows = []
+    for photo, ways in found["photos"].items():
+        ours, theirs = ways["iqa_zoo"], ways.get("pillow and keras")
+        seconds = theirs and f"{theirs['decode'] + theirs['predict']:.2f} s"
+        rows.append(
+            (
+                photo,
+                f"{ours['seconds']:.2f} s",
+                f"{ours['peak_memory_mb']:.0f} MB",
+                seconds or "",
+                f"{theirs['peak_memory_mb']:.0f} MB" if theirs else "",
+            )
+        )
+    titles = (
+        f"`{found['model']}`; {found['machine']}",
+        "iqa_zoo",
+        "peak memory",
+        "Pillow's decoding and Keras's `predict`",
+        "peak memory",
+    )
+    return table(titles, rows)
+
+
+def recorded(name: str) -> dict:
+    """The results that a benchmark left."""
+    path = ROOT / "benchmarks" / "results" / name
+    found: dict = json.loads(path.read_text(encoding="utf-8"))
+    return found
 
 
 def shown(command: str, prompt: bool = True) -> str:
@@ -287,9 +325,11 @@ def table(titles: tuple, rows: list) -> str:
 
 
 BLOCKS = {
+    "colour-profiles": colour_profiles,
     "commands": commands,
     "image-codes": image_codes,
     "image-limits": image_limits,
+    "large-photos": large_photos,
     "models-pages": models_pages,
     "models-table": models_table,
     "public-names": public_names,
