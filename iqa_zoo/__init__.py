@@ -26,6 +26,7 @@ from iqa_zoo.errors import (
 from iqa_zoo.results import ImageScore
 
 if TYPE_CHECKING:
+    from iqa_zoo.distortions import distort
     from iqa_zoo.evaluation.evaluate import evaluate
     from iqa_zoo.images import Limits
     from iqa_zoo.registry import list_models, load_model, model_card
@@ -48,6 +49,7 @@ __all__ = [
     "UnknownNameError",
     "UsageError",
     "WeightsError",
+    "distort",
     "evaluate",
     "list_models",
     "load_model",
@@ -59,6 +61,7 @@ __all__ = [
 # Where the names live that are only imported when they are asked for.
 _LAZY = {
     "Limits": "iqa_zoo.images",
+    "distort": "iqa_zoo.distortions",
     "Scorer": "iqa_zoo.scoring",
     "evaluate": "iqa_zoo.evaluation.evaluate",
     "list_models": "iqa_zoo.registry",

@@ -31,6 +31,9 @@ INDEX_SHARE = 1 / 50
 #: once had 8 pack to less than a half; 30 of 1,000 bytes are a bomb.
 MOST_UNPACKED = 3
 
+_PIECE = 1 << 16  # bytes that are unpacked at once
+
+_NPY_VERSIONS = (b"\1\0", b"\2\0", b"\3\0")
 # The one form in which numpy has written this since 2006, in place of Python's parser.
 _NPY_HEADER = re.compile(
     r"\{'descr': '(.{3})', 'fortran_order': (False|True), "
@@ -118,9 +121,13 @@ def read_npz(data: bytes, name: str) -> dict[str, np.ndarray]:
             _check_sum(sum(m.file_size for m in members), MOST_UNPACKED * len(data))
             arrays = {}
             for member in members:
+                # Into its place, in small pieces: read() would hold it three times, and
+                # without a size unpack more than the archive says.
+                content, place = bytearray(member.file_size), 0
                 with archive.open(member) as file:
-                    # Without a size it would unpack more than the archive says.
-                    content = file.read(member.file_size)
+                    while piece := file.read(min(_PIECE, len(content) - place)):
+                        content[place : place + len(piece)] = piece
+                        place += len(piece)
                 key = member.filename.removesuffix(".npy")
                 arrays[key] = _npy(content, key)
             return arrays
@@ -181,7 +188,7 @@ def _reading(name: str, kind: str) -> Iterator[None]:
     except Exception as error:
         raise WeightsError(
             f"{name} is no {kind} that is read here: {str(error)[:200]}. The file is "
-            "damaged or made to do harm: get it from its publisher."
+            "damaged or another one: get it again."
         ) from error
 
 
@@ -229,12 +236,12 @@ def _check_member(member: Any) -> None:
         raise ValueError(f"the member {shown} is encrypted or packed in another way")
 
 
-def _npy(content: bytes, key: str) -> np.ndarray:
+def _npy(content: bytearray, key: str) -> np.ndarray:
     """The array of one npy file, which the array shares its bytes with."""
     version, wide = content[6:8], content[6:7] != b"\1"
     start = 12 if wide else 10
     length = int.from_bytes(content[8:start], "little")
-    if content[:6] != b"\x93NUMPY" or version not in (b"\1\0", b"\2\0", b"\3\0"):
+    if content[:6] != b"\x93NUMPY" or bytes(version) not in _NPY_VERSIONS:
         raise ValueError(f"{_short(key)} is no array of numpy")
     _check_index(length, 0)
     header = content[start : start + length].decode("ascii")

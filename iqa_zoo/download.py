@@ -3,6 +3,7 @@
 What came is in memory only, so that nothing unchecked ever has a name on the disk.
 """
 
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -14,6 +15,8 @@ from iqa_zoo.errors import IqaError, WeightsError
 
 #: Seconds without data after which a download ends.
 STALL = 30.0
+#: Bytes a second below which it ends as well.
+SLOWEST = 1000
 CHUNK = 1 << 16
 
 Progress = Callable[[int, int | None], None]
@@ -56,10 +59,17 @@ def download(
             if begin is not None:
                 begin(at_most if size is None else size)
             data = bytearray()
-            while chunk := response.read(min(CHUNK, at_most - len(data))):
+            since, before = time.monotonic(), 0
+            while chunk := response.read1(min(CHUNK, at_most - len(data))):
                 data += chunk
                 if progress is not None:
                     progress(len(data), size)
+                if time.monotonic() - since > stall:
+                    if len(data) - before < SLOWEST * stall:
+                        raise WeightsError(
+                            f"Fewer than {SLOWEST:,} bytes a second came."
+                        )
+                    since, before = time.monotonic(), len(data)
     except IqaError:
         raise
     except TimeoutError as error:

@@ -124,7 +124,7 @@ class File:
         if not parts.keys() >= {_DATASPACE, _DATATYPE, _LAYOUT}:
             raise ValueError("it is no array")
         kind = bytes(parts[_DATATYPE][:24])
-        kind = bytes([kind[0] & 15]) + kind[1:]
+        kind = bytes([byte & 15 for byte in kind[:1]]) + kind[1:]
         dtypes = [dtype for form, dtype in _TYPES.items() if kind.startswith(form)]
         if not dtypes:
             raise ValueError(f"it is not of the types {', '.join(_TYPES.values())}")
@@ -182,7 +182,8 @@ class File:
                 if kind in (_LINK_INFO, _ATTRIBUTE_INFO):
                     # Version, flags, perhaps the greatest number, and the heap.
                     width = 8 if kind == _LINK_INFO else 2
-                    heap = 2 + (width if content[1] & 1 else 0)
+                    (has_greatest,) = _numbers(content, 1, "B")
+                    heap = 2 + (width if has_greatest & 1 else 0)
                     if _numbers(content, heap, "Q") != (_NOWHERE,):
                         raise ValueError("it has groups in a newer form than is read")
                 elif kind == _CONTINUATION:
@@ -197,7 +198,7 @@ class File:
     def _link(self, content: memoryview) -> Iterator[tuple[str, int]]:
         """The link of a link message (IV.A.2.g)."""
         _, flags = _numbers(content, 0, "BB")
-        soft = flags & 8 and content[2] != 0
+        soft = flags & 8 and _numbers(content, 2, "B") != (0,)
         start = 2 + sum(n for bit, n in ((8, 1), (4, 8), (16, 1)) if flags & bit)
         length, start = _sized(content, start, flags)
         (target,) = (_NOWHERE,) if soft else _numbers(content, start + length, "Q")

@@ -9,13 +9,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from iqa_zoo import cards, store
 from iqa_zoo.arrays import check_finite
 from iqa_zoo.errors import CardError, UnknownNameError, UsageError, WeightsError
+from iqa_zoo.files import sha256
 
 if TYPE_CHECKING:
     import keras
-    import numpy as np
 
 #: The largest number that a builder is given: bins, mostly, which take memory.
 LARGEST_ARGUMENT = 10_000
@@ -176,7 +178,7 @@ def resolve(name: str | os.PathLike[str], weights: str | None = "default") -> En
     if tag is None and sets:
         judged = tasks(entry.card)
         raise WeightsError(
-            f"{base} has no weights of its own; name one of its weight sets: "
+            f"{base} has no weight set that stands for its name; name one of: "
             f"{', '.join(f'{base}.{t} ({judged[t]})' for t in sets)}."
         )
     if tag is None:
@@ -214,7 +216,7 @@ def _find(text: str) -> tuple[Entry, str | None, bool]:
                     f"{text}: weights.{tag} is external; a run folder holds its own "
                     "weights. Install a package for models with files of others."
                 )
-        return Entry(text, card, None, folder), None, True
+        return Entry(text, card, None, folder, _builder_package(card, text)), None, True
     names = [*known, *cards.added_cards()]
     if os.sep in text or folder.exists():
         raise UsageError(
@@ -222,6 +224,27 @@ def _find(text: str) -> tuple[Entry, str | None, bool]:
             f"({', '.join(names)}) or the folder that `iqa-zoo train --out` made."
         )
     raise UnknownNameError("model", text, names)
+
+
+def _builder_package(card: Mapping[str, Any], name: str) -> str | None:
+    """The package of the model that a run was trained from; None for ours.
+
+    Raises:
+        CardError: its builder, or the number of its parameters, is of no model here.
+    """
+
+    def fits(known: Mapping[str, Any]) -> bool:
+        return all(card[key] == known[key] for key in ("builder", "parameters"))
+
+    if any(fits(known) for known in cards.all_cards().values()):
+        return None
+    for added in cards.added_cards().values():
+        if fits(added.card):
+            return added.package
+    raise CardError(
+        f"{name}: no model here has the builder {card['builder']!r} and "
+        f"{card['parameters']:,} parameters. Install the package that it belongs to."
+    )
 
 
 def _with_default_weights() -> str:
@@ -266,11 +289,18 @@ def load_model(
         entry, source = resolve(name, None), None
     else:
         entry = source = resolve(name, weights)
+    # Read first: a large network is not built for a file that is missing or another.
+    published = None
+    arrays = source.arrays() if source else {}
+    if source:
+        _check_amount(arrays, source)
+    elif weights == "imagenet":
+        published = store.read_imagenet(_backbone(entry.card))
     network = _build(entry, source, arguments)
     if source is not None:
-        fill(network, source.arrays(), source.name)
-    elif weights == "imagenet":
-        fill_backbone(network, entry.card)
+        fill(network, arrays, source.name)
+    elif published is not None:
+        fill_backbone(network, entry.card, published)
     return network
 
 
@@ -301,6 +331,29 @@ def add(name: str, file: str | os.PathLike[str]) -> Path:
                 return
 
     return store.add(name, file, check)
+
+
+def _check_amount(arrays: "Mapping[str, np.ndarray]", source: Entry) -> None:
+    """Raise WeightsError where a file has far fewer numbers than its network.
+
+    Half as many may be right: arguments change the size of the head.
+    """
+    numbers = sum(array.size for array in arrays.values())
+    if numbers < source.card["parameters"] / 2:
+        raise WeightsError(
+            f"The weight file of {source.name} has {numbers:,} numbers; the network "
+            f"has {source.card['parameters']:,} parameters."
+        )
+
+
+def _backbone(card: Mapping[str, Any]) -> str:
+    if "backbone" not in card:
+        raise UsageError(
+            f"{card['title']} has no backbone with ImageNet weights; start a training "
+            "of it from random, or from a weight set."
+        )
+    name: str = card["backbone"]
+    return name
 
 
 def _build(
@@ -336,6 +389,19 @@ def _build(
     return network
 
 
+def code(entry: Entry) -> list[str]:
+    """Hashes of the files that build and convert a model of another package.
+
+    Of ours none: what they compute changes with `engines.CONVERSION`.
+    """
+    if entry.package is None:
+        return []
+    names = [entry.card["builder"], (entry.weights or {}).get("converter")]
+    functions = [_function(name, entry.package) for name in names if name]
+    files = [inspect.getsourcefile(function) for function in functions]
+    return [sha256(Path(file).read_bytes()) for file in files if file]
+
+
 def fill(network: "keras.Model", arrays: "Mapping[str, np.ndarray]", name: str) -> None:
     """Give a network its arrays, by variable path; all or an error.
 
@@ -366,9 +432,7 @@ def fill_backbone(
         UsageError: the card names no backbone.
         WeightsError: the file is missing, or is not the backbone's.
     """
-    backbone = card.get("backbone")
-    if backbone is None:
-        raise UsageError(f"{card['title']} has no backbone with ImageNet weights.")
+    backbone = _backbone(card)
     expected = cards.backbone_card(backbone)["weights"]["imagenet"]
     if published is None:
         published = store.read_imagenet(backbone)
@@ -391,10 +455,15 @@ def _convert(
         converted: dict[str, np.ndarray] = converter(arrays)
     except KeyError as error:
         raise WeightsError(f"The file of {name} lacks the array {error}.") from error
-    except (IndexError, ValueError) as error:
-        raise WeightsError(f"The file of {name} is another one: {error}.") from error
     except WeightsError as error:
         raise WeightsError(f"{name}: {error}") from error
+    except MemoryError:
+        raise
+    except Exception as error:  # converters of other packages may raise anything
+        kind = type(error).__name__
+        raise WeightsError(
+            f"The file of {name} is another one: {kind}: {error}."
+        ) from error
     return converted
 
 
@@ -412,16 +481,19 @@ def _assign(
                 f"The weight file of {name}: {path} has shape {arrays[path].shape}; "
                 f"the network has {tuple(variable.shape)}."
             )
-    check_finite(arrays, f"The weight file of {name}")
+    with np.errstate(over="ignore"):
+        numbers = {path: arrays[path].astype("float32") for path in variables}
+    check_finite(numbers, f"The weight file of {name}")
     for path, variable in variables.items():
-        variable.assign(arrays[path].astype("float32"))
+        variable.assign(numbers[path])
 
 
 def _function(reference: str, package: str | None = None) -> Any:
     """The function that a card names as `module:function`.
 
-    Only builders and converters may be named: a card can come with someone's weights.
-    They are in `iqa_zoo.models`, or in the installed package that brought the card.
+    The builder of a run is that of a known model, since its card can come with
+    someone's weights. Functions are in `iqa_zoo.models`, or in the installed package
+    that brought the card.
     """
     module, _, function = reference.partition(":")
     is_theirs = package is not None and f"{module}.".startswith(f"{package}.")

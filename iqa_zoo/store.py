@@ -184,7 +184,7 @@ def published_set(name: str) -> Mapping[str, Any]:
         return sets[name]
     model, _, tag = name.rpartition(".")
     if tag in cards.known_cards().get(model, {}).get("weights", {}):
-        raise UsageError(f"{name} comes with its package: nothing is to be fetched.")
+        raise UsageError(f"{name} comes with its package: there is nothing to get.")
     raise UnknownNameError("weight set of others", name, sets)
 
 
@@ -253,12 +253,12 @@ def fetch(
     """
     path = published_file(expected)
     if "url" not in expected:
-        raise _missing(expected, name, "is not in the store and must be added by hand.")
+        raise _missing(expected, name, "cannot be fetched and must be added by hand.")
     if os.environ.get(OFFLINE_VARIABLE, "0") not in ("", "0"):
         raise _missing(
             expected,
             name,
-            f"is not in the store, and {OFFLINE_VARIABLE} forbids fetching it.",
+            f"cannot be fetched: {OFFLINE_VARIABLE} forbids the network.",
         )
     from iqa_zoo.download import download
 

@@ -114,14 +114,20 @@ def test_what_others_publish_for_it(site, monkeypatch, tmp_path):
     assert entry.package == "acme_models"
 
 
-def test_a_runs_card_may_not_name_its_code(site, tmp_path):
-    site({"acme-net.toml": card()})
-    assert registry.load_model("acme-net", None).name == "nima_small"
+def test_a_runs_card_names_only_builders_of_known_models(site, tmp_path):
     run = tmp_path / "run"
     run.mkdir()
     (run / "card.toml").write_text(tomli_w.dumps(card()))
-    with pytest.raises(CardError, match=r"is not in iqa_zoo\.models"):
+    with pytest.raises(CardError, match="Install the package"):
         registry.load_model(run, None)
+    cards._scan.cache_clear()
+    cards.added_cards.cache_clear()
+    site({"acme-net.toml": card()})
+    assert registry.load_model(run, None).name == "nima_small"
+    for changed in ({"builder": "acme_models.build:other"}, {"parameters": 5}):
+        (run / "card.toml").write_text(tomli_w.dumps(card() | changed))
+        with pytest.raises(CardError, match="no model here has the builder"):
+            registry.load_model(run, None)
 
 
 @pytest.mark.parametrize(
@@ -192,6 +198,7 @@ def test_nobody_looks_for_other_packages_to_find_ours(tmp_path):
     )
     run = tmp_path / "run"
     run.mkdir()
-    (run / "card.toml").write_text(tomli_w.dumps(small.card()))
+    ours = registry.model_card("nima-mobilenetv2")
+    (run / "card.toml").write_text(tomli_w.dumps(ours))
     done = subprocess.run([sys.executable, "-c", program, run], check=False)
     assert done.returncode == 0

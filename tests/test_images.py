@@ -317,7 +317,8 @@ def test_a_tiff_without_stated_black_and_white_is_refused(dtype):
 
 def test_a_raw_photo_is_not_scored_by_its_preview():
     assert read_image(tiff(5, 4)).shape == (4, 5, 3)
-    assert code_of(tiff(5, 4, (254, 1))) == "refused_format"
+    assert read_image(tiff(5, 4, (254, 1))).shape == (4, 5, 3)
+    assert code_of(tiff(5, 4, (254, 1), (330, 8))) == "refused_format"
     assert code_of(tiff(5, 4, (50706, 1))) == "refused_format"
 
 

@@ -140,6 +140,7 @@ def test_public_face():
         "IqaError",
         "Limits",
         "Scorer",
+        "distort",
         "evaluate",
         "list_models",
         "load_model",

@@ -22,8 +22,8 @@ FOLDER = Path(__file__).parent
 GROUP = "iqa_zoo.cards"
 
 #: What a card may have at most: bytes, dots (each may be a table in a table, and costs
-#: a thousand times its byte), and pixels a side of the input.
-LARGEST, MOST_DOTS, LARGEST_SIDE = 65_536, 2_000, 4_096
+#: a thousand times its byte), tables in tables, and pixels a side of the input.
+LARGEST, MOST_DOTS, DEEPEST, LARGEST_SIDE = 65_536, 2_000, 20, 4_096
 
 Card = dict[str, Any]
 
@@ -211,6 +211,12 @@ def _scan() -> tuple[dict[str, Added], dict[str, CardError]]:
 
     added: dict[str, Added] = {}
     broken: dict[str, CardError] = {}
+    files = {
+        file: name
+        for cards in (all_cards(), backbone_cards())
+        for name, card in cards.items()
+        for file in _published(card)
+    }
     for point in entry_points(group=GROUP):
         try:
             paths = sorted(_package_folder(point.value).glob("*.toml"))
@@ -225,14 +231,32 @@ def _scan() -> tuple[dict[str, Added], dict[str, CardError]]:
                         f"{path}: {name!r} is taken or has a dot, which stands before "
                         "a weight set. Give the file another name."
                     )
-                added[name] = Added(
-                    read_card(path), path.parent, point.value.partition(".")[0]
-                )
+                card = read_card(path)
+                _check_files(card, path, files)
+                files |= dict.fromkeys(_published(card), name)
+                package = point.value.partition(".")[0]
+                added[name] = Added(card, path.parent, package)
             except CardError as error:
                 broken[name] = error
     for name, reason in broken.items():
         logging.getLogger("iqa_zoo").warning("%s is left out: %s", name, reason)
     return added, broken
+
+
+def _published(card: Card) -> list[str]:
+    """The names in the store of the files of others that a card names."""
+    sets = card.get("weights", {}).values()
+    return [weights["file"] for weights in sets if "where" in weights]
+
+
+def _check_files(card: Card, path: Path, taken: Mapping[str, str]) -> None:
+    """Raise CardError where a file of one set would replace that of another."""
+    for file in _published(card):
+        if file in taken:
+            raise CardError(
+                f"{path}: the store has a file {file!r} of {taken[file]} already. "
+                "Give this one another name; `url` need not end with it."
+            )
 
 
 def _package_folder(package: str) -> Path:
@@ -318,12 +342,29 @@ def _read(path: Path, schema: dict[str, Any]) -> Card:
         card = tomllib.loads(text.decode())
     except (OSError, ValueError, RecursionError) as error:
         raise CardError(f"Cannot read the card {path}: {error}.") from error
+    _check_depth(card, path)
     if schema is SCHEMA:
         check_card(card, str(path))
     else:
         _check(card, schema, str(path), "")
         _check_published(card["weights"]["imagenet"], f"{path}: weights.imagenet")
     return card
+
+
+def _check_depth(card: Card, path: Path) -> None:
+    """Raise CardError where tables lie in tables too deep for Python to copy them."""
+    level: list[Any] = [card]
+    for _ in range(DEEPEST):
+        values = [
+            value
+            for table in level
+            for value in (table.values() if isinstance(table, dict) else table)
+        ]
+        level = [value for value in values if isinstance(value, dict | list)]
+    if level:
+        raise CardError(
+            f"The card {path} has tables more than {DEEPEST} deep; no card needs such."
+        )
 
 
 def _check_sides(rule: Mapping[str, Any] | None, name: str, key: str) -> None:

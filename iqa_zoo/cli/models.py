@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from iqa_zoo import cards, registry
+from iqa_zoo.cli import visible
 from iqa_zoo.cli.completion import model_names
 from iqa_zoo.errors import UnknownNameError, UsageError
 
@@ -69,14 +70,14 @@ def list_cards(pattern: str, task: str | None, form: str) -> None:
             click.echo(json.dumps(row))
     else:
         width = max(len(name) for name in names) + 2
-        click.echo(f"{'model':<{width}}{'task':<12}{'input':<11}parameters  weights")
+        click.echo(f"{'model':<{width}}{'task':<12}{'input':<11} parameters  weights")
         for row in rows:
             star = "*" if row["preferred"] else ""
             for (judged, size), tags in _groups(row).items():
                 if task in (None, judged):
                     click.echo(
                         f"{row['name'] + star:<{width}}{judged:<12}{size:<11}"
-                        f"{row['parameters']:>10,}  {', '.join(tags) or 'none yet'}"
+                        f"{row['parameters']:>11,}  {', '.join(tags) or 'none yet'}"
                     )
 
 
@@ -124,7 +125,7 @@ def _by(size: Sequence[int]) -> str:
     help="Text for people, or all of the card as JSON.",
 )
 def show(name: str, form: str) -> None:
-    """Show the card of a model, or of a run's folder.
+    """Show the card of a model, with one weight set or all, or of a run's folder.
 
     \b
     Examples:
@@ -135,6 +136,12 @@ def show(name: str, form: str) -> None:
     if form == "json":
         click.echo(json.dumps(card, indent=2))
         return
+    entry = registry.resolve(name, None)
+    if tag := name.removeprefix(f"{entry.name}.") if name != entry.name else "":
+        entry = registry.resolve(name)
+        card |= {"task": entry.task, "input": entry.input}
+        card["weights"] = {tag: card["weights"][tag]}
+    card = _visible(card)  # it may come from a stranger
     click.echo(f"{name}: {card['title']}\n")
     click.echo(click.wrap_text(card["summary"], 79))
     paper, output = card["paper"], card["output"]
@@ -163,6 +170,15 @@ def show(name: str, form: str) -> None:
         click.echo(
             f"\nNo trained weights yet: iqa-zoo train --model {name} makes some."
         )
+
+
+def _visible(value: Any) -> Any:
+    """A card's value with control characters in its texts as escapes."""
+    if isinstance(value, Mapping):
+        return {visible(key): _visible(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_visible(inner) for inner in value]
+    return visible(value) if isinstance(value, str) else value
 
 
 def _said_input(rule: Mapping[str, Any]) -> str:

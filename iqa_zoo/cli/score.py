@@ -45,7 +45,7 @@ Write = Callable[[ImageScore], None]
 @click.option(
     "-o", "--out", metavar="FILE", help="Write all rows to a CSV or JSONL file."
 )
-@click.option("--resume", is_flag=True, help="Score only what FILE does not have yet.")
+@click.option("--resume", is_flag=True, help="Score what FILE lacks; failed rows stay.")
 @click.option("--overwrite", is_flag=True, help="Replace FILE.")
 @click.option("--best", type=click.IntRange(1), help="Print only the N best images.")
 @click.option("--worst", type=click.IntRange(1), help="Print only the N worst images.")

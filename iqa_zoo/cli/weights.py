@@ -85,6 +85,9 @@ def add(name: str, file: str) -> None:
     Example:
       iqa-zoo weights add efficientnet-lite0.imagenet efficientnet_lite0_imagenet.npz
     """
+    from iqa_zoo.engines.quiet import stay_quiet
+
+    stay_quiet()  # TensorFlow says what it was compiled for
     click.echo(f"{name} is now in {registry.add(name, file)}")
 
 
@@ -100,7 +103,7 @@ def verify() -> None:
     """
     bad = []
     for name, path, expected in _sets():
-        if not path.exists():
+        if "where" in expected and not path.exists():  # never fetched
             continue
         try:
             store.read_checked(path, expected)
@@ -123,9 +126,10 @@ def _sets() -> Iterator[tuple[str, Path, Mapping[str, Any]]]:
             if weights["kind"] == "external":
                 continue
             yield f"{name}.{tag}", folder / weights["file"], weights
-            if "litert" in weights:
-                expected = weights["litert"]
-                yield f"{name}.{tag} (LiteRT)", folder / expected["file"], expected
+            for part, said in (("litert", "LiteRT"), ("seen", "images seen")):
+                if part in weights:
+                    expected = weights[part]
+                    yield f"{name}.{tag} ({said})", folder / expected["file"], expected
     for name, expected in store.published_sets().items():
         yield name, store.published_file(expected), expected
 

@@ -117,12 +117,14 @@ def distort(
     """
     if kind not in KINDS:
         raise UnknownNameError("distortion", kind, KINDS)
-    if level not in LEVELS:
+    whole = isinstance(level, int | np.integer) and not isinstance(level, bool)
+    if not whole or level not in LEVELS:
         raise UsageError(f"level is {level!r}; the levels are 1 (weak) to 5 (strong).")
     if not isinstance(seed, int | np.integer) or seed < 0:
         raise UsageError(f"seed is {seed!r}; it must be a whole number, 0 or more.")
     image = np.ascontiguousarray(image)
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+    is_rgb = image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3
+    if not is_rgb or not image.size:
         raise UsageError(
             f"An array of {image.dtype} {image.shape} cannot be distorted. Pass what "
             "read_image returns: uint8 (height, width, 3)."

@@ -97,6 +97,7 @@ def _converted(entry: registry.Entry, weights: Mapping[str, Any]) -> bytes:
         weights.get("arguments"),
         (height, width),
         kind,
+        registry.code(entry),
     )
     return store.cached(f"{sha256(repr(network).encode())}.tflite", make)
 

@@ -64,7 +64,13 @@ def to_litert(
             )
             converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
             content: bytes = converter.convert()
-    except (OSError, tf.errors.OpError) as error:
+    # The last three are TensorFlow's own where it cannot write.
+    except (
+        OSError,
+        tf.errors.FailedPreconditionError,
+        tf.errors.ResourceExhaustedError,
+        tf.errors.UnknownError,
+    ) as error:
         raise OutputError(
             f"Cannot convert {network.name} in the folder of temporary files, which "
             f"TMPDIR moves: {error}."

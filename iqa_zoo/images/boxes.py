@@ -5,6 +5,7 @@ and what sizes it claims for them. Decoders take the size from one place and mem
 another, so all places are looked at.
 """
 
+import itertools
 import struct
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -95,7 +96,11 @@ def boxes(data: bytes, start: int, end: int) -> Iterator[Box]:
 def _inside(data: bytes, box: Box | None) -> list[Box]:
     if box is None:
         return []
-    return list(boxes(data, box.start + _BEFORE.get(box.kind, 0), box.end))
+    inner = boxes(data, box.start + _BEFORE.get(box.kind, 0), box.end)
+    found = list(itertools.islice(inner, _PARTS + 1))
+    if len(found) > _PARTS:
+        raise ValueError("too many boxes")
+    return found
 
 
 def _find(data: bytes, box: Box | None, *path: bytes) -> Box | None:

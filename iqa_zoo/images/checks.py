@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from iqa_zoo.images.boxes import boxes
 from iqa_zoo.images.limits import CONVERT, image_error
-from iqa_zoo.images.whole import jpeg_segments, png_chunks
+from iqa_zoo.images.whole import gif_pieces, jpeg_segments, png_chunks
 
 _PIECES = 100_000  # of a file; Pillow looks at each in Python
 _EXIFS = 50  # of a JPEG; Pillow copies all of them for each
@@ -55,6 +56,17 @@ def _png_excess(data: bytes) -> str:
     return f"it has more than {_PIECES} chunks" if any(enough) else ""
 
 
+def _gif_excess(data: bytes) -> str:
+    most = _PIECES + len(data) // 50  # GIF's own pieces have 255 bytes
+    enough = itertools.islice(gif_pieces(data), most, None)
+    return f"it has more than {most} pieces" if any(enough) else ""
+
+
+def _boxes_excess(data: bytes) -> str:
+    enough = itertools.islice(boxes(data, 0, len(data)), _PIECES, None)
+    return f"it has more than {_PIECES} boxes" if any(enough) else ""
+
+
 def _tiff_excess(data: bytes) -> str:
     order = "<" if data[:2] == b"II" else ">"
     big = b"+" in data[:4]
@@ -79,6 +91,10 @@ def _tiff_excess(data: bytes) -> str:
 _EXCESSES: dict[str, Callable[[bytes], str]] = {
     "JPEG": _jpeg_excess,
     "PNG": _png_excess,
+    "GIF": _gif_excess,
+    "AVIF": _boxes_excess,
+    "HEIC": _boxes_excess,
+    "JPEG 2000": _boxes_excess,
     "TIFF": _tiff_excess,
 }
 
@@ -138,7 +154,8 @@ def check_strips(image: Any) -> None:
     """
     tags = image.tag_v2
     width, height = tags[256], tags[257]  # before the picture is turned
-    apart = tags.get(284) == 2  # channels in parts of their own
+    # Channels in parts of their own; where libtiff decodes, it counts those itself.
+    apart = tags.get(284) == 2 and image.tile and image.tile[0][0] != "libtiff"
     covered = sum(
         (min(right, width) - left) * (min(bottom, height) - top)
         for _, (left, top, right, bottom), *_ in image.tile

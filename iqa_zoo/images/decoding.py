@@ -32,6 +32,7 @@ class Encoded:
     Attributes:
         height: of the upright picture, in pixels.
         width: likewise.
+        is_grey: whether it has no colours.
 
     Raises:
         ImageError: it is none that is read, too large or not whole; `code` says why.
@@ -66,6 +67,7 @@ class Encoded:
                 check_rows(image, data)
             swapped, *_ = orientation_of(image)
         self.height, self.width = image.size if swapped else image.size[::-1]
+        self.is_grey = image.mode in ("1", "L", "I;16")
 
     def pixels(self, scale: int = 1) -> Pixels:
         """The picture, upright, as uint8 RGB `(height, width, 3)`.

@@ -31,6 +31,7 @@ _AS_STORED = (False, 1, 1)
 _BAND = 4_000_000  # pixels that are converted at once
 _SIXTEEN_BITS = {"I;16", "I;16L", "I;16B", "I;16N"}
 _WITH_ALPHA = {"LA", "La", "PA", "RGBA", "RGBa"}
+_GREYS = {"1", "L", "LA", "La"}
 _OPAQUE = {"1", "L", "P", "RGB", "RGBX", "CMYK", "YCbCr"}
 
 
@@ -39,8 +40,9 @@ def check_tiff(image: Any, name: str, limits: Limits) -> None:
     # A tile is allocated whole, however small the image that it is for.
     tags = image.tag_v2
     check_size((tags.get(322, 1), tags.get(323, 1)), name, limits)
-    # A raw photo (DNG, NEF, ARW) is a TIFF whose first page is only a preview.
-    if 50706 in tags or tags.get(254, 0) & 1:
+    # A raw photo (DNG, NEF, ARW) is a TIFF whose first page is only a preview, and the
+    # photo lies in a page below that.
+    if 50706 in tags or (tags.get(254, 0) & 1 and 330 in tags):
         raise image_error("refused_format", name, f"raw photos are not read. {CONVERT}")
 
 
@@ -88,9 +90,11 @@ def _converter(image: Image.Image, name: str) -> Callable[[Image.Image], Pixels]
     if image.mode in _SIXTEEN_BITS:
         tags: Any = getattr(image, "tag_v2", {})
         bits = tags.get(258, (16,))[0]  # BitsPerSample; 12 bits also come as 16
-        return functools.partial(_upper_bits, bits, to_srgb(profile, "L"))
+        inverted = tags.get(262) == 0  # white is 0, which Pillow leaves as it is
+        return functools.partial(_upper_bits, bits, inverted, to_srgb(profile, "L"))
     if image.mode in _WITH_ALPHA or "transparency" in image.info:
-        return functools.partial(_on_white, to_srgb(profile, "RGB"))
+        mode = "L" if image.mode in _GREYS else "RGB"
+        return functools.partial(_on_white, mode, to_srgb(profile, mode))
     if image.mode not in _OPAQUE:
         raise image_error(
             "refused_format",
@@ -102,7 +106,7 @@ def _converter(image: Image.Image, name: str) -> Callable[[Image.Image], Pixels]
         # Pillow takes every CMYK JPEG for one of Adobe's, whose inks are inverted.
         inverted = image.format == "JPEG" and "adobe" not in image.info
         return functools.partial(_from_inks, inverted, to_srgb(profile, "CMYK"))
-    mode = "L" if image.mode in ("1", "L") else "RGB"
+    mode = "L" if image.mode in _GREYS else "RGB"
     return functools.partial(_from_opaque, mode, to_srgb(profile, mode))
 
 
@@ -130,9 +134,13 @@ def _from_inks(
     return mixed
 
 
-def _upper_bits(bits: int, convert: Conversion | None, image: Image.Image) -> Pixels:
+def _upper_bits(
+    bits: int, inverted: bool, convert: Conversion | None, image: Image.Image
+) -> Pixels:
     levels = np.asarray(image).astype(np.uint16)
     grey = (levels >> (bits - 8)).astype(np.uint8)
+    if inverted:
+        grey = 255 - grey
     if convert:
         rgb = np.array(convert(Image.fromarray(grey)))
     else:
@@ -143,11 +151,12 @@ def _upper_bits(bits: int, convert: Conversion | None, image: Image.Image) -> Pi
     return rgb
 
 
-def _on_white(convert: Conversion | None, image: Image.Image) -> Pixels:
+def _on_white(mode: str, convert: Conversion | None, image: Image.Image) -> Pixels:
     image = image.convert("RGBA")
-    opaque = image.convert("RGB")
+    opaque = image.convert(mode)
+    colours = convert(opaque) if convert else opaque.convert("RGB")
     white = Image.new("RGB", image.size, "white")
-    white.paste(convert(opaque) if convert else opaque, mask=image.getchannel("A"))
+    white.paste(colours, mask=image.getchannel("A"))
     return np.asarray(white)
 
 
@@ -166,7 +175,7 @@ def from_array(
     check_size((width, height), "", limits)
     array = _grey_levels(array, value_range)
     if channels == 4:
-        return _on_white(None, Image.fromarray(array))
+        return _on_white("RGB", None, Image.fromarray(array))
     if channels == 1:
         array = np.repeat(array, 3, axis=2)
     return np.ascontiguousarray(array)

@@ -38,6 +38,8 @@ def _conversion(profile: bytes, mode: str) -> Conversion | None:
             return transform.apply
         samples = _samples().convert(mode)
         moved = np.asarray(transform.apply(samples)).astype(int)
+    except MemoryError:  # which is no fault of the profile's, and not kept
+        raise
     except Exception:  # LittleCMS's own errors, and whatever a damaged profile causes
         return None
     if np.abs(moved - np.asarray(samples.convert("RGB"))).max() <= _SLACK:

@@ -22,7 +22,7 @@ from iqa_zoo.images.limits import (
     out_of_memory,
 )
 from iqa_zoo.images.pixels import Pixels, from_array, upright_rgb
-from iqa_zoo.images.resizing import fit_by, shrink_reduced
+from iqa_zoo.images.resizing import ENLARGE_RULES, fit_by, shrink_reduced
 
 Source = (
     str | os.PathLike[Any] | bytes | bytearray | memoryview | BinaryIO | Image.Image
@@ -78,10 +78,10 @@ def read_image(
 class Photo:
     """An image that is decoded when it is wanted, as large as it is wanted.
 
-    A JPEG file of two megapixels or more is decoded at half its size where it is at
-    least four times as high and as wide as the network's input, at a quarter from
-    twelve times on, if its sides can be divided so and the card's rule shrinks by area.
-    That depends on nothing but the photo and the rule.
+    A JPEG file in colour, of two megapixels or more, is decoded at half its size where
+    it is at least four times as high and as wide as the network's input, at a quarter
+    from twelve times on, if its sides can be divided so and the card's rule shrinks by
+    area. That depends on nothing but the photo and the rule.
 
     Takes the arguments of `read_image`.
 
@@ -138,7 +138,9 @@ class Photo:
         if (
             self._encoded is None
             or self._encoded.kind != "JPEG"
-            or rule["shrink"] != "area"
+            or self._encoded.is_grey  # enlarged ones moved scores by up to 0.08
+            or (rule["fit"], rule["shrink"]) != ("stretch", "area")
+            or rule["enlarge"] not in ENLARGE_RULES  # which `fit_by` tells
             or self.height * self.width < _LARGE
         ):
             return 1

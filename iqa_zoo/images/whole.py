@@ -75,28 +75,36 @@ def _bmp_is_whole(data: bytes) -> bool:
 
 
 def _gif_is_whole(data: bytes) -> bool:
+    return any(kind == _TRAILER for kind in gif_pieces(data))
+
+
+def gif_pieces(data: bytes) -> Iterator[int]:
+    """How each block of a GIF file begins, and 1 for each piece of its content.
+
+    Ends with the trailer, or where the file does.
+    """
     with contextlib.suppress(IndexError):
         position = 13 + _gif_table(data[10])
-        while (block := data[position]) != 0x3B:  # the trailer
-            if block == 0x21:  # an extension
-                position = _gif_after_blocks(data, position + 2)
-            elif block == 0x2C:  # a frame
-                position += 11 + _gif_table(data[position + 9])
-                position = _gif_after_blocks(data, position)
-            else:
-                position += 1
-        return True
-    return False
+        while match := _GIF_BLOCK.search(data, position):
+            kind = data[match.start()]
+            yield kind
+            if kind == _TRAILER:
+                return
+            position = match.start() + 2  # of an extension
+            if kind == _FRAME:
+                position += 9 + _gif_table(data[position + 7])
+            while count := data[position]:
+                yield 1
+                position += count + 1
+            position += 1
+
+
+_FRAME, _TRAILER = 0x2C, 0x3B
+_GIF_BLOCK = re.compile(rb"[\x21\x2c\x3b]")  # an extension, a frame or the trailer
 
 
 def _gif_table(flags: int) -> int:
     return 6 << (flags & 7) if flags & 0x80 else 0
-
-
-def _gif_after_blocks(data: bytes, position: int) -> int:
-    while count := data[position]:
-        position += count + 1
-    return position + 1
 
 
 def _webp_is_whole(data: bytes) -> bool:

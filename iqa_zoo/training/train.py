@@ -115,7 +115,12 @@ def train(
         for stage in entry.card["recipe"]:
             if epochs is not None:
                 stage = {**stage, "epochs": epochs}
-            logger.info("Stage: %s (%d epochs).", stage["name"], stage["epochs"])
+            logger.info("Stage: %s (epochs: %d).", stage["name"], stage["epochs"])
+            if start == "random" and stage["frozen_to"] != "none":
+                logger.warning(
+                    "The recipe keeps all up to %s as it is, which is random here.",
+                    stage["frozen_to"],
+                )
             trunk = below(network, stage["frozen_to"])
             upper = above(network, stage["frozen_to"])
             inputs = cached_inputs(
@@ -205,8 +210,9 @@ def _start(
 ) -> tuple[keras.Model, registry.Entry | None]:
     """The network to train, and the weight set that it starts from, if one."""
     if start == "best":
-        card = registry.resolve(name, None).card
-        start = name if card.get("default_weights") else "imagenet"
+        entry = registry.resolve(name, None)
+        tagged = os.fspath(name) != entry.name
+        start = name if tagged or "default_weights" in entry.card else "imagenet"
     if start in ("random", "imagenet"):
         weights = None if start == "random" else "imagenet"
         return registry.load_model(name, weights), None

@@ -75,7 +75,7 @@ def test_an_image_that_fails(run, tmp_path):
     "arguments, status, words",
     [
         ((), 2, "MODEL"),
-        (("nima-mobilenet",), 2, "Did you mean nima-mobilenetv2"),
+        (("nima-mobilnetv2",), 2, "Did you mean nima-mobilenetv2"),
         (("no/such/run",), 2, "no run folder"),
         (("--engine", "onnx", "{run}"), 2, "onnx"),
         (("--format", "xml", "{run}"), 2, "xml"),

@@ -138,11 +138,11 @@ def test_bad_arguments():
     image = np.zeros((8, 8, 3), np.uint8)
     with pytest.raises(UnknownNameError, match="gaussian_blur"):
         distort(image, "gausian_blur", 1)
-    for level in (0, 6, 2.5):
+    for level in (0, 6, 2.5, 1.0, True):
         with pytest.raises(UsageError, match="1 \\(weak\\) to 5"):
             distort(image, "jpeg", level)
     with pytest.raises(UsageError, match="seed is -1"):
         distort(image, "jpeg", 1, seed=-1)
-    for wrong in (image[..., 0], image.astype(float)):
+    for wrong in (image[..., 0], image.astype(float), image[:0]):
         with pytest.raises(UsageError, match="read_image returns"):
             distort(wrong, "jpeg", 1)

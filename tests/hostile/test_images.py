@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import zlib
 from collections import Counter
 
 import numpy as np
@@ -154,6 +155,30 @@ def test_a_tiff_of_planes_needs_all_of_them():
         data = tiff(planes, tags, tail=tail)
         assert read(data) == code
         assert code or np.array_equal(read_image(data), PICTURE)
+
+
+def test_a_tiff_of_compressed_planes_is_read():
+    planes = [zlib.compress(PICTURE[..., c].tobytes()) for c in range(3)]
+    sizes = [len(plane) for plane in planes]
+    content = b"".join(planes)
+    content += bytes(len(content) % 2)
+    after = 8 + len(content) + 6 + 2 + 12 * 10 + 4
+    starts = (8, 8 + sizes[0], 8 + sizes[0] + sizes[1])
+    tags = {259: (3, 1, 8), 284: (3, 1, 2), 273: (4, 3, after), 279: (4, 3, after + 12)}
+    data = tiff(content, tags, tail=little(*starts, *sizes))
+    assert np.array_equal(read_image(data), PICTURE)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"GIF89a" + bytes(7) + b"!\xfe" + b"\1x" * 200_000,
+        b"\0\0\0\x10ftypavif\0\0\0\0" + b"\0\0\0\x08free" * 100_001,
+    ],
+    ids=["GIF", "AVIF"],
+)
+def test_files_of_very_many_pieces(data):
+    assert read(data) == "corrupt"
 
 
 def test_a_tiff_of_tiles_needs_all_of_them():

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+from iqa_zoo.errors import ImageError
 from iqa_zoo.images import pixels, profiles, read_image
 from tests.helpers.pictures import (
     ADOBE_RGB,
@@ -143,3 +144,29 @@ def test_bands_of_rows_change_no_bit(mode, monkeypatch):
         for band in (1, 67 * 7, 67 * 44):
             monkeypatch.setattr(pixels, "_BAND", band)
             assert np.array_equal(read_image(data), whole)
+
+
+def test_greys_with_transparency_are_converted_as_without():
+    grey = smooth(20, 30)[..., 0]
+    profile = grey_profile(1.0)
+    plain, clear = Image.fromarray(grey), Image.fromarray(grey).convert("LA")
+    expected = read_image(encoded(plain, "PNG", icc_profile=profile))
+    assert np.abs(expected[..., 0].astype(int) - grey).max() > 20
+    found = read_image(encoded(clear, "PNG", icc_profile=profile))
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_too_little_memory_for_a_profile_is_no_damaged_profile(monkeypatch):
+    data = encoded(
+        Image.fromarray(smooth(20, 30)), "PNG", icc_profile=rgb_profile(ADOBE_RGB, 1.5)
+    )
+    with monkeypatch.context() as patch:
+
+        def fails(*arguments):
+            raise MemoryError
+
+        patch.setattr(ImageCms, "buildTransform", fails)
+        with pytest.raises(ImageError) as caught:
+            read_image(data)
+        assert caught.value.code == "out_of_memory"
+    assert (read_image(data) != smooth(20, 30)).any()

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from iqa_zoo import registry
-from iqa_zoo.errors import ImageError
+from iqa_zoo.errors import ImageError, UnknownNameError
 from iqa_zoo.images import Limits, Photo, fit_by, read_image
 from iqa_zoo.images.decoding import Encoded
 from iqa_zoo.scoring import Scorer
@@ -67,7 +67,7 @@ def test_other_formats_are_decoded_whole(form, scales):
 
 
 @pytest.mark.parametrize("orientation", [1, 3, 6])
-@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK", "progressive", "profile"])
+@pytest.mark.parametrize("mode", ["RGB", "CMYK", "progressive", "profile"])
 def test_all_kinds_of_jpeg_are_close_to_whole_ones(mode, orientation, scales):
     image = Image.fromarray(smooth(2000, 2100))
     options = {"quality": 90}
@@ -184,3 +184,20 @@ def test_scores_of_large_photos_stay_within_the_tolerance(kodak, clive, tmp_path
 def test_scores_of_very_large_photos_stay_within_the_tolerance(kodak, clive, tmp_path):
     sizes = [(2000, 3000), (2100, 2800), (3000, 4000), (3024, 4032), (4000, 6000)]
     check(large_photos(kodak, clive, [*sizes, (6008, 8016)]), own_models(), tmp_path)
+
+
+def test_grey_files_are_decoded_whole(tmp_path):
+    grey = Image.fromarray(smooth(2000, 2000)[..., 0])
+    data = encoded(grey, "JPEG", quality=90)
+    rule = RULE | {"size": [200, 200]}
+    np.testing.assert_array_equal(
+        Photo(data).fitted(rule), fit_by(rule, read_image(data))
+    )
+
+
+def test_rules_that_are_not_known_are_told_for_large_files_too():
+    data = encoded(Image.fromarray(smooth(2000, 2000)), "JPEG")
+    rule = RULE | {"size": [200, 200]}
+    for name in ("fit", "shrink", "enlarge"):
+        with pytest.raises(UnknownNameError):
+            Photo(data).fitted(rule | {name: "bogus"})

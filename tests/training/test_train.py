@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import iqa_zoo
-from iqa_zoo import cards, registry
+from iqa_zoo import cards, registry, store
 from iqa_zoo.data.manifest import read_labels
 from iqa_zoo.data.splits import fixed_split
 from iqa_zoo.errors import (
@@ -273,6 +273,8 @@ def test_best_start_without_weights_is_imagenet(monkeypatch):
 
     asked = []
     monkeypatch.setattr(registry, "fill_backbone", lambda *a: asked.append(a))
+    monkeypatch.setattr(registry, "_backbone", lambda card: "some")
+    monkeypatch.setattr(store, "read_imagenet", lambda backbone: {})
     for start, fills in (("best", 1), ("imagenet", 2), ("random", 2)):
         assert _start(NAME, start)[1] is None
         assert len(asked) == fills
