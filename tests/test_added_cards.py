@@ -202,3 +202,25 @@ def test_nobody_looks_for_other_packages_to_find_ours(tmp_path):
     (run / "card.toml").write_text(tomli_w.dumps(ours))
     done = subprocess.run([sys.executable, "-c", program, run], check=False)
     assert done.returncode == 0
+
+
+def test_files_of_two_packages_never_replace_each_other(site, caplog):
+    ours = next(iter(cards.backbone_cards().values()))["weights"]["imagenet"]
+    theirs = {
+        **{key: ours[key] for key in ("file", "licence", "where", "converter")},
+        **{"kind": "external", "bytes": 5, "md5": "0" * 32},
+        **{"data": "none", "terms": "none"},
+    }
+    site({"acme-net.toml": card(weights={"theirs": theirs})})
+    assert "acme-net" not in registry.list_models()
+    with pytest.raises(CardError, match="already"):
+        registry.resolve("acme-net", None)
+
+
+def test_the_code_of_a_package_is_part_of_what_the_store_keeps(site, tmp_path):
+    site({"acme-net.toml": card()})
+    before = registry.code(registry.resolve("acme-net", None))
+    build = tmp_path / "acme_models" / "build.py"
+    build.write_text(build.read_text() + "# another version\n")
+    assert registry.code(registry.resolve("acme-net", None)) != before
+    assert registry.code(registry.resolve("nima-mobilenetv2", None)) == []

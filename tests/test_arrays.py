@@ -3,6 +3,7 @@
 Files made to do harm are in `tests/hostile/weights.py`.
 """
 
+import tracemalloc
 from io import BytesIO
 
 import h5py
@@ -162,3 +163,20 @@ def test_check_finite():
         held["bn/moving_mean"][0, 2] = number
         with pytest.raises(WeightsError, match="bn/moving_mean"):
             arrays.check_finite(held, "w.npz")
+
+
+def test_unpacking_takes_no_more_than_the_arrays(tmp_path):
+    path = tmp_path / "large.npz"
+    random = np.random.default_rng(0).standard_normal((4, 250_000))
+    halves = random.astype(np.float16).astype(np.float32)  # they pack to about a half
+    np.savez_compressed(path, **{f"part{n}": row for n, row in enumerate(halves)})
+    data = path.read_bytes()
+    assert len(data) < 0.7 * halves.nbytes
+    tracemalloc.start()
+    try:
+        found = arrays.read_npz(data, path.name)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    np.testing.assert_array_equal(found["part3"], halves[3])
+    assert peak < halves.nbytes + 500_000

@@ -623,3 +623,14 @@ def test_a_backbones_file_without_a_hash_must_fit_the_network(
         found = registry.load_model(NAME, "imagenet")
         for path, variable in registry.variables(network).items():
             np.testing.assert_array_equal(variable, registry.variables(found)[path])
+
+
+def test_a_server_that_drips_is_left(web):
+    def drip(handler):
+        content(b"", length=len(FILE))(handler)
+        while not web.over.wait(0.05):
+            handler.wfile.write(b"x")
+            handler.wfile.flush()
+
+    with pytest.raises(WeightsError, match="Fewer than 1,000 bytes a second"):
+        download.download(web.url("/", drip), len(FILE), stall=0.3)

@@ -312,3 +312,58 @@ def test_converters_name_every_variable_below_the_pool(backbone, imagenet_weight
         assert np.isfinite(array).all(), path
         if path.endswith("moving_variance"):
             assert (array >= 0).all(), path
+
+
+# --- cards and files of strangers -----------------------------------------------------
+
+
+@pytest.mark.parametrize("key", ["title", "arguments", "weights.run.results"])
+def test_tables_in_tables_end_somewhere(run, key):
+    text = (run / "card.toml").read_text()
+    if key == "title":
+        text = text.replace("title =", "was =", 1)
+    (run / "card.toml").write_text(f"{text}\n[{key}{'.a' * 1900}]\nb = 1\n")
+    with pytest.raises(CardError, match="deep"):
+        registry.resolve(run)
+
+
+@pytest.mark.parametrize(
+    "builder, arguments",
+    [
+        ("iqa_zoo.models.layers:branch_names", {"chains": [], "name": "a"}),
+        ("iqa_zoo.models.layers:unfolded", {"arrays": {"b": 1}, "names": ["a"]}),
+        ("iqa_zoo.models.backbones.mobilenet:features", {"image": "a"}),
+        ("os:system", {"command": "true"}),
+    ],
+)
+def test_a_run_names_the_builder_of_a_known_model(tmp_path, arrays, builder, arguments):
+    changes = {"builder": builder, "arguments": arguments}
+    run = make_run(tmp_path / "run", arrays, card=changes)
+    with pytest.raises(CardError, match="no model here has the builder"):
+        registry.load_model(run)
+
+
+def test_no_large_network_is_built_for_a_few_numbers(tmp_path, arrays, monkeypatch):
+    large = registry.model_card("nima-vgg16")
+    changes = {key: large[key] for key in ("builder", "parameters")}
+    run = make_run(tmp_path / "run", arrays, card=changes)
+    monkeypatch.setattr(registry, "_build", None)
+    with pytest.raises(WeightsError, match=r"has 134,301,514 parameters"):
+        registry.load_model(run)
+
+
+def test_no_network_is_built_for_a_file_that_is_missing(monkeypatch):
+    monkeypatch.setattr(registry, "_build", None)
+    for name, weights in (
+        ("nima-mobilenet.ava", "default"),
+        ("nima-vgg16", "imagenet"),
+    ):
+        with pytest.raises(WeightsError, match="cannot be fetched"):
+            registry.load_model(name, weights)
+
+
+def test_numbers_that_are_too_large_for_the_network(network, arrays):
+    wide = {path: array.astype(float) for path, array in arrays.items()}
+    wide["head/bias"] = np.full(10, 1e300)
+    with pytest.raises(WeightsError, match="NaN or infinite"):
+        registry.fill(network, wide, "that file")

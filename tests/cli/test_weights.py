@@ -203,3 +203,10 @@ def test_add_refuses(published, tmp_path):
     assert done.exit_code == 3
     assert "5 bytes" in done.stderr
     assert not (tmp_path / "home").exists()
+
+
+def test_verify_misses_what_should_have_come_with_the_package(tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "own_folder", lambda: tmp_path)
+    done = CliRunner().invoke(main, ["weights", "verify"], prog_name="iqa-zoo")
+    assert done.exit_code == 3
+    assert "images seen" in done.output

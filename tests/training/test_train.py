@@ -216,7 +216,7 @@ def test_several_stages_and_whole_pictures(eager, opinions, tmp_path, caplog):
         "upper layers",
         "everything",
     ]
-    assert "Stage: everything (1 epochs)." in caplog.text
+    assert "Stage: everything (epochs: 1)." in caplog.text
     assert not (run / "unfinished").exists()
 
 
