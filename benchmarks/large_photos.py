@@ -3,7 +3,7 @@
     python benchmarks/large_photos.py ../shared/data/kodak
 
 The photos are made of those in the folder, side by side at their own size, and stored
-as JPEG (4:2:0, quality 90), PNG and WebP. The other way is Pillow's full decoding, its
+as JPEG (4:2:0, quality 90) and as PNG. The other way is Pillow's full decoding, its
 resizing (BOX, which is an average by area) and Keras's `predict` of the same network.
 Each figure comes from a process of its own, the ways alternate over the rounds, and
 medians of times are given: of what a process takes for a photo once it has scored one.
@@ -29,11 +29,7 @@ from iqa_zoo import registry
 
 # Height and width in pixels, and how often each process scores the photo.
 SIZES = {"12 MP": (3000, 4000, 7), "24 MP": (4000, 6000, 5), "100 MP": (8660, 11546, 2)}
-FORMATS = {
-    "JPEG": {"quality": 90, "subsampling": 2},
-    "PNG": {"compress_level": 1},
-    "WebP": {"quality": 90, "method": 0},
-}
+FORMATS = {"JPEG": {"quality": 90, "subsampling": 2}, "PNG": {"compress_level": 1}}
 
 REPORT = """
 import json, statistics, sys, time
