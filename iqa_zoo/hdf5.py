@@ -6,7 +6,7 @@ filters and chunks are refused, and so are large groups in "fractal heaps", whic
 writes only when it is told that old readers do not matter.
 
 The HDF5 library is not asked, since files come from strangers: its version 1.14.6 goes
-round for ever in some files of 12 KB, and takes 2 GB for others.
+round for ever in some small files, and takes memory out of all proportion for others.
 
 Source: HDF5 File Format Specification 3.0; comments name its sections.
 """

@@ -17,6 +17,7 @@ from PIL import Image, ImageFile
 
 from iqa_zoo.errors import ImageError, MissingLibraryError, UnknownNameError, UsageError
 from iqa_zoo.images import Limits, find_images, fit_image, read_image
+from tests.helpers.pictures import upright
 
 HEIGHT, WIDTH = 45, 67
 SIX = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF")
@@ -332,16 +333,7 @@ def test_tiff_compressions(compression):
 
 # --- orientation ----------------------------------------------------------------------
 
-UPRIGHT = {
-    1: PICTURE,
-    2: PICTURE[:, ::-1],
-    3: PICTURE[::-1, ::-1],
-    4: PICTURE[::-1],
-    5: PICTURE.transpose(1, 0, 2),
-    6: np.rot90(PICTURE, -1),
-    7: PICTURE[::-1, ::-1].transpose(1, 0, 2),
-    8: np.rot90(PICTURE),
-}
+UPRIGHT = upright(PICTURE)
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF", "packed TIFF"])

@@ -75,7 +75,7 @@ _STARTS = (
 _LONGEST_START = 18
 
 #: Formats that are read only when asked for, by the name to ask with. The decoder of
-#: JPEG 2000 takes five times the memory of the others, and has more behind it.
+#: JPEG 2000 takes far more memory than the others, and has more behind it.
 ON_REQUEST = {"jpeg2000": "JPEG 2000"}
 
 

@@ -138,7 +138,7 @@ class Photo:
         if (
             self._encoded is None
             or self._encoded.kind != "JPEG"
-            or self._encoded.is_grey  # enlarged ones moved scores by up to 0.08
+            or self._encoded.is_grey  # its scores can move beyond the tolerance
             or (rule["fit"], rule["shrink"]) != ("stretch", "area")
             or rule["enlarge"] not in ENLARGE_RULES  # which `fit_by` tells
             or self.height * self.width < _LARGE

@@ -20,6 +20,20 @@ def encoded(image: Image.Image, form: str, **options) -> bytes:
     return buffer.getvalue()
 
 
+def upright(picture: np.ndarray) -> dict[int, np.ndarray]:
+    """What a stored picture is when upright, by its EXIF orientation."""
+    return {
+        1: picture,
+        2: picture[:, ::-1],
+        3: picture[::-1, ::-1],
+        4: picture[::-1],
+        5: picture.transpose(1, 0, 2),
+        6: np.rot90(picture, -1),
+        7: picture[::-1, ::-1].transpose(1, 0, 2),
+        8: np.rot90(picture),
+    }
+
+
 D50 = (0.9642, 1.0, 0.8249)
 # The primaries in the profile connection space: the rows X, Y, Z of red, green, blue.
 DISPLAY_P3 = (

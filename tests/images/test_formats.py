@@ -10,7 +10,7 @@ from PIL import Image
 
 from iqa_zoo.errors import ImageError, UnknownNameError
 from iqa_zoo.images import Limits, boxes, formats, read_image
-from tests.helpers.pictures import encoded, smooth
+from tests.helpers.pictures import encoded, smooth, upright
 
 HEIGHT, WIDTH = 103, 151
 PICTURE = smooth(HEIGHT, WIDTH)
@@ -68,16 +68,7 @@ def test_a_truncated_file_is_called_so_wherever_it_is_cut(kind):
     assert {cut: code for cut, code in codes.items() if code != "truncated"} == {}
 
 
-UPRIGHT = {
-    1: PICTURE,
-    2: PICTURE[:, ::-1],
-    3: PICTURE[::-1, ::-1],
-    4: PICTURE[::-1],
-    5: PICTURE.transpose(1, 0, 2),
-    6: np.rot90(PICTURE, -1),
-    7: PICTURE[::-1, ::-1].transpose(1, 0, 2),
-    8: np.rot90(PICTURE),
-}
+UPRIGHT = upright(PICTURE)
 
 
 @pytest.mark.parametrize("form", ["AVIF", "HEIF"])
