@@ -2,7 +2,6 @@
 
 import contextlib
 import csv
-import inspect
 import io
 import logging
 import math
@@ -10,13 +9,12 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from iqa_zoo.errors import OpinionError, UnknownNameError, UsageError
-from iqa_zoo.opinions import DIRECTIONS, to_distribution
+from iqa_zoo.opinions import DIRECTIONS, to_distribution, votes_to_distribution
 
 FloatArray = NDArray[np.float64]
 Problem = tuple[int, str]  # line in the file (0: the whole table), what is wrong
@@ -45,7 +43,14 @@ class Labels:
             (reference picture, prompt), or None.
         range: the lowest and the highest possible score.
         direction: "higher_is_better" or "lower_is_better".
-        range_inferred: `range` was not given but taken from COMMON_RANGES.
+        range_inferred: `range` was not given but taken from the scores.
+        votes: float64 (rows, levels), counts or shares of the ratings, the worst level
+            first, the levels spread evenly over `range`, ends included; or None.
+        reference: for each row the pristine picture that it was made from, or None.
+        split: for each row "train", "validation" or "test", or None.
+        distortion: for each row the name of its distortion, or None.
+        level: for each row the number of its distortion's level, or None.
+        skipped: rows of the table that were left out because they are bad.
     """
 
     names: tuple[str, ...]
@@ -56,11 +61,22 @@ class Labels:
     range: tuple[float, float]
     direction: str
     range_inferred: bool
+    votes: FloatArray | None = None
+    reference: tuple[Path, ...] | None = None
+    split: tuple[str, ...] | None = None
+    distortion: tuple[str, ...] | None = None
+    level: tuple[int, ...] | None = None
+    skipped: int = 0
 
     def distribution(
         self, scale: tuple[float, float] = (1, 10), bins: int = 10
     ) -> FloatArray:
-        """float64 (rows, bins): the opinions over bins of `scale`, best last."""
+        """float64 (rows, bins): the opinions over bins of `scale`, best last.
+
+        The votes themselves where there are any; else what mean and deviation say.
+        """
+        if self.votes is not None:
+            return votes_to_distribution(self.votes, bins=bins)
         return to_distribution(
             self.mos,
             self.std,
@@ -168,32 +184,6 @@ def read_labels(
         direction=direction,
         range_inferred=range is None,
     )
-
-
-def as_labels(
-    labels: "str | os.PathLike[str] | Labels",
-    images: str | os.PathLike[str] | None,
-    **columns: Any,
-) -> Labels:
-    """`labels` itself, or the table of that path read by `read_labels`.
-
-    Raises:
-        UsageError: the folder of images is missing, or arguments of `read_labels`
-            come with labels that were read already.
-        OpinionError: rows that cannot be used.
-    """
-    if isinstance(labels, Labels):
-        if columns or images is not None:
-            given = ", ".join(("images", *columns) if images else columns)
-            raise UsageError(f"{given} cannot change labels that were read already.")
-        return labels
-    if images is None:
-        raise UsageError("Name the folder of the images.")
-    unknown = columns.keys() - inspect.signature(read_labels).parameters.keys()
-    if unknown:
-        known = [*inspect.signature(read_labels).parameters][2:]
-        raise UnknownNameError("argument", min(unknown), known)
-    return read_labels(labels, images, **columns)
 
 
 def _read_table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from iqa_zoo import registry
-from iqa_zoo.data.manifest import Labels, as_labels
+from iqa_zoo.data.manifest import Labels
+from iqa_zoo.data.sources import as_labels
 from iqa_zoo.errors import OpinionError, UnknownNameError, UsageError
 from iqa_zoo.evaluation.figures import constant_figures, figures
 from iqa_zoo.files import fingerprint

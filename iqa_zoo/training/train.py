@@ -19,7 +19,8 @@ from safetensors.numpy import save
 
 from iqa_zoo import cards, opinions, registry
 from iqa_zoo.correlation import srocc
-from iqa_zoo.data.manifest import Labels, as_labels
+from iqa_zoo.data.manifest import Labels
+from iqa_zoo.data.sources import as_labels
 from iqa_zoo.data.splits import fixed_split
 from iqa_zoo.errors import OutputError, UnknownNameError, UsageError
 from iqa_zoo.evaluation.figures import constant_figures, figures
