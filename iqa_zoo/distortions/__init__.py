@@ -5,8 +5,9 @@ Hosu and Saupe, QoMEX 2019) and the 9 that the synthetic half of DB-CNN is train
 (Zhang et al., TCSVT 2020), each at five levels; `KINDS` is the table of them all.
 
 Differences from the authors' MATLAB code: values beyond black and white are clipped,
-where KADID-10k's stretches the whole picture between its darkest and brightest value;
-and "denoise" takes non-local means for the network that it used.
+where KADID-10k's stretches the whole picture between its darkest and brightest value
+(`kadid_exact` does so too); and "denoise" takes non-local means for the network that it
+used.
 """
 
 import hashlib
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iqa_zoo.distortions import blur, colour, compression, noise, spatial, tone
-from iqa_zoo.distortions.types import Effect
+from iqa_zoo.distortions.types import Effect, Image
 from iqa_zoo.errors import UnknownNameError, UsageError
 
 LEVELS = (1, 2, 3, 4, 5)
@@ -92,7 +93,12 @@ KINDS = {
 
 
 def distort(
-    image: NDArray[np.uint8], kind: str, level: int, *, seed: int = 0
+    image: NDArray[np.uint8],
+    kind: str,
+    level: int,
+    *,
+    seed: int = 0,
+    kadid_exact: bool = False,
 ) -> NDArray[np.uint8]:
     """A photo damaged in a known way.
 
@@ -105,15 +111,19 @@ def distort(
             It is not changed.
         kind: a key of `KINDS`, such as "gaussian_blur".
         level: how strong, 1 to 5. "mean_shift" brightens below 3, changes nothing at 3
-            and darkens above; "contrast" is steeper up to 3 and flatter above.
+            and darkens above; "contrast" is steeper up to 3 (hardly at 3) and flatter
+            above.
         seed: another seed gives another noise, patch or direction.
+        kadid_exact: stretch the picture between its darkest and brightest value, before
+            and after, as KADID-10k's code does; only for its kinds.
 
     Returns:
         uint8 (height, width, 3).
 
     Raises:
         UnknownNameError: no such kind.
-        UsageError: no such level or seed, or no such image.
+        UsageError: no such level, seed or image, an image that is too small for the
+            kind, or `kadid_exact` with a kind of DB-CNN.
     """
     if kind not in KINDS:
         raise UnknownNameError("distortion", kind, KINDS)
@@ -131,11 +141,14 @@ def distort(
         )
     content = hashlib.sha256(image.tobytes()).digest()[:8]
     entropy = [int(seed), *kind.encode(), *content]
-    effect, _, levels, _ = KINDS[kind]
-    damaged = effect(
-        image.astype(np.float32) / 255,
-        levels[level - 1],
-        np.random.default_rng(entropy),
-    )
+    effect, _, levels, family = KINDS[kind]
+    if kadid_exact and family != "kadid":
+        raise UsageError(f"{kind} is no kind of KADID-10k; leave out kadid_exact.")
+    values: Image = image.astype(np.float32) / 255
+    if kadid_exact:
+        values = colour.stretched(values)
+    damaged = effect(values, levels[level - 1], np.random.default_rng(entropy))
+    if kadid_exact:
+        damaged = colour.stretched(damaged)
     rounded: NDArray[np.uint8] = np.rint(damaged.clip(0, 1) * 255).astype(np.uint8)
     return rounded

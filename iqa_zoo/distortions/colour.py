@@ -20,16 +20,20 @@ def shift(image: Image, distance: float, random: np.random.Generator) -> Image:
     """KADID-10k 5: green displaced where there are edges."""
     cv2 = opencv()
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    edges = np.hypot(cv2.Sobel(grey, -1, 1, 0), cv2.Sobel(grey, -1, 0, 1))
-    weight = _stretched(smoothed(edges, 4, 17))
-    weight = _stretched(weight.clip(0.1, 1))
-    weight = _stretched(weight.clip(*np.percentile(weight, (1, 99))))
+    across, down = (
+        cv2.Sobel(grey, -1, *order, borderType=cv2.BORDER_REPLICATE)
+        for order in ((1, 0), (0, 1))
+    )
+    edges = np.hypot(across, down)
+    weight = stretched(smoothed(edges, 4, 17))
+    weight = stretched(weight.clip(0.1, 1))
+    weight = stretched(weight.clip(*np.percentile(weight, (1, 99))))
     toward = random.random(2)
-    down, right = np.rint(distance * toward / np.linalg.norm(toward)).astype(int)
+    rows, columns = np.rint(distance * toward / np.linalg.norm(toward)).astype(int)
     height, width = grey.shape
-    rows = np.arange(height)[:, None] - down
-    columns = np.arange(width) - right
-    moved = image[rows.clip(0, height - 1), columns.clip(0, width - 1), 1]
+    y = (np.arange(height)[:, None] - rows).clip(0, height - 1)
+    x = (np.arange(width) - columns).clip(0, width - 1)
+    moved = image[y, x, 1]
     out = image.copy()
     out[..., 1] += weight * (moved - out[..., 1])
     return out
@@ -75,7 +79,7 @@ def from_lab(lightness: Image, colour: Image) -> Image:
     return image
 
 
-def _stretched(values: Image) -> Image:
-    """`values` from 0 to 1; a constant stays as it is."""
+def stretched(values: Image) -> Image:
+    """`values` from 0 to 1; a constant stays as it is (the authors' `mapmm`)."""
     low, high = values.min(), values.max()
     return values if low == high else (values - low) / (high - low)

@@ -1,5 +1,7 @@
 """Pixels moved, copied, covered or merged."""
 
+import math
+
 import numpy as np
 
 from iqa_zoo.distortions.types import Image
@@ -57,11 +59,14 @@ def colour_blocks(image: Image, count: float, random: np.random.Generator) -> Im
 
 
 def pixelate(image: Image, strength: float, random: np.random.Generator) -> Image:
-    """KADID-10k 21: shrunk and enlarged again, the nearest pixel taken both times."""
+    """KADID-10k 21: shrunk and enlarged again, the nearest pixel taken both times.
+
+    Sides are rounded up, as MATLAB's `imresize` does.
+    """
     cv2 = opencv()
     height, width = image.shape[:2]
     scale = 0.95 - strength**0.6
-    small = max(round(width * scale), 1), max(round(height * scale), 1)
+    small = math.ceil(width * scale), math.ceil(height * scale)
     shrunk = cv2.resize(image, small, interpolation=cv2.INTER_NEAREST_EXACT)
     out: Image = cv2.resize(
         shrunk, (width, height), interpolation=cv2.INTER_NEAREST_EXACT

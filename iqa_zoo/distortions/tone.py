@@ -22,7 +22,7 @@ def darken(image: Image, strength: float, random: np.random.Generator) -> Image:
 
 
 def _curve(values: Image, strength: float) -> Image:
-    """A parabola through (0, 0), (0.5, 0.5 + strength / 4) and (1, 1), clipped."""
+    """A parabola through (0, 0), (0.5, 0.5 + strength / 2) and (1, 1), clipped."""
     middle = 0.5 + strength / 2
     curved: Image = (2 - 4 * middle) * values**2 + (4 * middle - 1) * values
     return curved.clip(0, 1)
@@ -34,7 +34,12 @@ def mean_shift(image: Image, offset: float, random: np.random.Generator) -> Imag
 
 
 def contrast(image: Image, strength: float, random: np.random.Generator) -> Image:
-    """KADID-10k 25: a spline that steepens (above 0) or flattens the mid tones."""
+    """KADID-10k 25: a spline that steepens or flattens the mid tones.
+
+    At -0.2 its points lie on the diagonal. So at 0 (level 3) it is a little steeper
+    than that and no identity, in the authors' code (`imcontrastc.m`) as here, and a
+    photo's error grows with |strength + 0.2|, not with |strength|.
+    """
     from scipy.interpolate import CubicSpline
 
     bend = strength / 4
