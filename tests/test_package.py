@@ -42,12 +42,15 @@ FIRST_FLOOR = {
     "safetensors": 1,
     "ai_edge_litert": 5,
     "tensorflow_datasets": 5,
+    "openpyxl": 5,
     "tomli_w": 0,
     "tqdm": 8,
     "click": 8,
 }
 # ... and those that are slow to import, or may not load: only inside functions.
-INSIDE_FUNCTIONS = {"cv2", "scipy", "tensorflow_datasets"}
+INSIDE_FUNCTIONS = {"cv2", "openpyxl", "scipy", "tensorflow_datasets"}
+# Nothing imports this but who builds a data set, so it may derive from their classes.
+BUILDING = PACKAGE / "data" / "datasets" / "building.py"
 
 
 def room(path: Path) -> str:
@@ -117,7 +120,7 @@ def test_imports_go_down(path):
         elif top not in sys.stdlib_module_names:
             assert top in FIRST_FLOOR, f"{path.name} imports {top}: no dependency"
             assert floor_of(here) >= FIRST_FLOOR[top], f"{here} may not import {top}"
-            if outside:
+            if outside and path != BUILDING:
                 assert top not in INSIDE_FUNCTIONS, (
                     f"{path.name} imports {top} outside a function"
                 )
