@@ -15,8 +15,6 @@ from iqa_zoo.errors import OpinionError
 
 Converter = Callable[[Any], Any]
 
-_HEADER_WITHIN = 20  # rows of a sheet: titles may stand above the header
-
 
 class Record(NamedTuple):
     """One image of a data set as its tables have it.
@@ -95,7 +93,7 @@ class Folder:
 def text_rows(
     path: Path, converters: Sequence[Converter], delimiter: str | None = None
 ) -> Iterator[tuple[Any, ...]]:
-    """The first cells of each line of a text file, each converted; empty lines left out.
+    """The first cells of each line of a text file, converted, without empty lines.
 
     Args:
         path: the file.
@@ -170,16 +168,15 @@ def sheet_rows(
     # The file may be anything; openpyxl raises what its parts raise.
     except Exception as error:
         raise OpinionError(f"Cannot read {path} as an Excel file: {error}.") from error
-    for number, header in enumerate(rows[:_HEADER_WITHIN]):
-        if set(columns) <= set(header):
-            break
-    else:
+    above = (row for row, cells in enumerate(rows) if set(columns) <= set(cells))
+    start = next(above, None)
+    if start is None:
         raise OpinionError(f"{path} has no row with the columns {', '.join(columns)}.")
-    places = [header.index(name) for name in columns]
-    for offset, cells in enumerate(rows[number + 1 :], number + 2):
+    places = [rows[start].index(name) for name in columns]
+    for number, cells in enumerate(rows[start + 1 :], start + 2):
         taken = [cells[place] for place in places]
         if any(cell is not None for cell in taken):
-            yield _converted(f"{path}, row {offset}", taken, list(columns.values()))
+            yield _converted(f"{path}, row {number}", taken, list(columns.values()))
 
 
 def mat_arrays(path: Path, *names: str) -> tuple[NDArray[Any], ...]:

@@ -52,11 +52,11 @@ def metadata(name: str) -> Mapping[str, Any]:
 
 
 def instructions(name: str) -> str:
-    """Which files of a data set are needed, under which names, and where to get them."""
+    """Which files of a data set are needed, and where to get them."""
     known = metadata(name)
     lines = [
-        f"{known['title']} is published at {known['url']} ({known['terms']}). Fetch and "
-        f"unpack it; the data folder, or {known['folder']}/ in it, must then hold:",
+        f"{known['title']} is published at {known['url']} ({known['terms']}). Fetch "
+        f"and unpack it; the data folder, or {known['folder']}/ in it, must then hold:",
         *(f"- {_named(file)}: {file['what']}" for file in known["files"]),
     ]
     if "mos_csv" in known:
@@ -67,7 +67,7 @@ def instructions(name: str) -> str:
 
 
 def read_dataset(name: str, data_dir: str | os.PathLike[str]) -> Labels:
-    """The opinions of a published data set, from the files as their publisher packs them.
+    """The opinions of a published data set, from the files that its publisher packs.
 
     Args:
         name: one of `names()`.
@@ -198,7 +198,7 @@ def _check_direction(known: Mapping[str, Any], labels: Labels) -> None:
         raise OpinionError(
             f"{known['title']}: scores should go {'up' if sign > 0 else 'down'} as the "
             f"distortion grows ({labels.direction}), but go the other way (Spearman's "
-            f"correlation with the level is {np.mean(found):+.2f}). Scores and images do not "
-            f"belong together, or the scores were turned round: fetch the tables again "
-            f"from {known['url']}."
+            f"correlation with the level is {np.mean(found):+.2f}). Scores and images "
+            f"do not belong together, or the scores were turned round: fetch the tables "
+            f"again from {known['url']}."
         )
