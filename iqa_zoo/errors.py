@@ -8,6 +8,7 @@
     ├── CardError             a card that breaks the schema
     ├── WeightsError          a weight file that is missing or not what its card says
     │   └── MissingWeightsError  one that is not in the store and cannot be fetched
+    ├── TrainingError         a training that cannot go on
     ├── MissingLibraryError   a library that is not installed or does not load
     └── OutputError           a result that cannot be written
 
@@ -86,6 +87,14 @@ class MissingWeightsError(WeightsError):
 
     The message has the remedy, in several lines.
     """
+
+
+class TrainingError(IqaError):
+    """A training that cannot go on; `step` is the number of the step, from 0."""
+
+    def __init__(self, message: str, step: int | None = None) -> None:
+        super().__init__(message)
+        self.step = step
 
 
 class MissingLibraryError(IqaError, ImportError):

@@ -78,6 +78,31 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
         file.write(data)
 
 
+def lock(stream: IO[bytes], path: str) -> None:
+    """Lock an open file until it is closed, where the system and the disk have locks.
+
+    Args:
+        stream: the file.
+        path: what the message says is being written.
+
+    Raises:
+        OutputError: another process has locked it.
+    """
+    try:
+        import fcntl
+    except ImportError:  # on Windows
+        return
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise OutputError(
+            f"Cannot write {path}: another process is writing it. Wait until that has "
+            "ended, or name another one."
+        ) from error
+    except OSError:  # a disk without locks
+        pass
+
+
 def _needed(error: OSError, size: int | None) -> str:
     """How much room a file needs, where there was too little."""
     full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

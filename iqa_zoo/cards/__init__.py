@@ -81,8 +81,13 @@ STAGE = {
     "batch": COUNT,
     "learning_rate": _Positive(float),
     # Weights of the terms of `models.losses.TERMS`.
-    "loss": {term: _Optional(NUMBER) for term in ("emd", "plcc", "huber", "mse")},
+    "loss": {
+        term: _Optional(NUMBER) for term in ("emd", "plcc", "huber", "mse", "ranking")
+    },
     "weight_decay": _Optional(float),
+    "clip": _Optional(_Positive(NUMBER)),
+    "accumulate": _Optional(COUNT),
+    "patience": _Optional(COUNT),
     "warmup": _Optional(float),
     "average": _Optional(float),
     "crop": _Optional(_Positive(NUMBER)),

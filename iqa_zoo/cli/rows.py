@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import IO, Any
 
 from iqa_zoo.errors import OutputError, UsageError
-from iqa_zoo.files import write_bytes
+from iqa_zoo.files import lock, write_bytes
 from iqa_zoo.results import FIELDS, ImageScore, from_row, to_row
 
 
@@ -172,7 +172,7 @@ def _open_alone(path: str) -> IO[bytes]:
         try:
             if not _is_file(stream):
                 return stream
-            _lock(stream, path)
+            lock(stream, path)
             # Another process may have replaced the file before it was locked.
             if os.path.samestat(os.fstat(descriptor), os.stat(path)):
                 return stream
@@ -180,22 +180,6 @@ def _open_alone(path: str) -> IO[bytes]:
             stream.close()
             raise
         stream.close()
-
-
-def _lock(stream: IO[bytes], path: str) -> None:
-    try:
-        import fcntl
-    except ImportError:  # on Windows
-        return
-    try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise OutputError(
-            f"Cannot write {path}: another process is writing it. Wait until that has "
-            "ended, or name another file."
-        ) from error
-    except OSError:  # a disk without locks
-        pass
 
 
 def _is_file(stream: Any) -> bool:

@@ -34,3 +34,26 @@ def pictures(paths: Sequence[Path], rule: Mapping[str, Any]) -> tf.data.Dataset:
     return tf.data.Dataset.from_tensor_slices(names).map(
         picture, num_parallel_calls=tf.data.AUTOTUNE
     )
+
+
+class Decoded:
+    """The pictures as an array that reads each one whenever it is asked for.
+
+    What `pictures` gives, for more pictures than the disk has room for: `decoded[row]`
+    is uint8 (1, height, width, 3).
+
+    Args:
+        paths: image files of any format that `images` reads.
+        rule: the card's input rule.
+
+    Raises:
+        ImageError: on reading a picture.
+    """
+
+    def __init__(self, paths: Sequence[Path], rule: Mapping[str, Any]) -> None:
+        self.paths, self.rule = paths, rule
+        self.shape = (len(paths), 1, *rule["size"], 3)
+        self.dtype = np.dtype(np.uint8)
+
+    def __getitem__(self, row: int) -> np.ndarray:
+        return Photo(self.paths[row]).fitted(self.rule)[None]

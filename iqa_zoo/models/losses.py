@@ -64,8 +64,30 @@ def _mse(y_true, y_pred, scale):
     return (score_mean(y_true, scale) - score_mean(y_pred, scale)) ** 2
 
 
-#: The terms that a recipe's loss may add up.
-TERMS = {"emd": _emd2, "plcc": _plcc, "huber": _huber, "mse": _mse}
+def _ranking(y_true, y_pred, scale):
+    """Cross entropy of which picture of each pair is the better one, 0..
+
+    The difference of two mean scores, in fifths of the scale, is the logit of the
+    answer; pairs of equal opinions ask for equal scores. Source: RankNet (Burges et
+    al., ICML 2005), with the true share of a pair as soft as its opinions are close.
+    """
+    unit = (scale[1] - scale[0]) / 5
+    x, y = score_mean(y_true, scale) / unit, score_mean(y_pred, scale) / unit
+    wanted = ops.sigmoid(x[:, None] - x[None])
+    return ops.mean(
+        ops.binary_crossentropy(wanted, y[:, None] - y[None], from_logits=True), axis=-1
+    )
+
+
+#: The terms that a recipe's loss may add up. Those of single pictures are (batch,), those
+#: that compare pictures too, so that each is worth its mean over the batch.
+TERMS = {
+    "emd": _emd2,
+    "plcc": _plcc,
+    "huber": _huber,
+    "mse": _mse,
+    "ranking": _ranking,
+}
 
 
 @keras.saving.register_keras_serializable(_PACKAGE)

@@ -1,12 +1,12 @@
 """`iqa_zoo.train`: from a table of opinion scores to a folder that is a model."""
 
 import contextlib
-import csv
-import io
-import json
+import dataclasses
+import hashlib
 import logging
 import os
-import shutil
+import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,29 +14,34 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-import tomli_w
-from safetensors.numpy import save
 
-from iqa_zoo import cards, opinions, registry
+from iqa_zoo import opinions, registry
 from iqa_zoo.correlation import srocc
 from iqa_zoo.data.manifest import Labels
+from iqa_zoo.data.pictures import Decoded
 from iqa_zoo.data.sources import as_labels
 from iqa_zoo.data.splits import fixed_split
-from iqa_zoo.errors import OutputError, UnknownNameError, UsageError
+from iqa_zoo.errors import TrainingError, UsageError
 from iqa_zoo.evaluation.figures import constant_figures, figures
-from iqa_zoo.files import fingerprint, sha256, write_bytes
+from iqa_zoo.files import fingerprint, sha256
 from iqa_zoo.images import read_image
-from iqa_zoo.training.stages import predict, train_stage
-from iqa_zoo.training.trunk import above, below, cached_inputs
+from iqa_zoo.training import checkpoints
+from iqa_zoo.training.devices import is_chief, policy, strategy_of
+from iqa_zoo.training.folder import write_run
+from iqa_zoo.training.inputs import Inputs
+from iqa_zoo.training.interrupts import Interrupt, deferred
+from iqa_zoo.training.loop import Loop
+from iqa_zoo.training.stages import Predictor, pooled_features, predictor, set_head
+from iqa_zoo.training.trunk import stage_inputs
+from iqa_zoo.training.unfinished import Unfinished, claimed
 
 logger = logging.getLogger("iqa_zoo")
 
-TAG = "run"  # the weight set of a run's card
-PRECISIONS = ("auto", "float32", "mixed_float16", "mixed_bfloat16")
+LOOK = 10  # steps between two looks at the losses; a GPU waits for nobody between them
 
 
 def train(
-    labels: str | os.PathLike[str] | Labels,
+    labels: str | os.PathLike[str] | Labels | None = None,
     images: str | os.PathLike[str] | None = None,
     *,
     model: str | None = None,
@@ -47,20 +52,25 @@ def train(
     seed: int = 0,
     epochs: int | None = None,
     precision: str = "auto",
+    strategy: str | tf.distribute.Strategy = "auto",
     cache: str | os.PathLike[str] | None = None,
+    save_seconds: float = 300,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     command: str = "",
     **columns: Any,
 ) -> Path:
     """Train a model on your opinion scores by its card's recipe.
 
+    A training that was killed, at whatever moment, goes on where it was saved last when
+    the same call is made again, and ends with the weights of an unbroken one.
+
     Args:
         labels: table of scores (see `data.manifest.read_labels`), or one read already.
         images: folder of the images that the table names.
         model: a model's name; None for the one that `score` uses.
-        out: folder to make; it may exist but must be empty. It gets `weights`,
-            `card.toml`, `split.csv`, `history.csv` and `metrics.json`, and its path is
-            taken wherever a model's name is.
+        out: folder to make; it may exist but must be empty, or hold a training that is
+            not finished. It gets `weights`, `card.toml`, `split.csv`, `history.csv` and
+            `metrics.json`, and its path is taken wherever a model's name is.
         start: "best" for the weights that come with the model, else its backbone's;
             "imagenet", "random", or a model's name or run's folder to start from.
         split: seed of the 80/20 split into training and test images, the last tenth
@@ -72,12 +82,17 @@ def train(
         epochs: instead of the recipe's, for every stage.
         precision: "auto" (float32 on a CPU, mixed_float16 on a GPU, mixed_bfloat16 on a
             TPU) or a Keras policy.
+        strategy: "auto", "one", "mirrored", "workers", "tpu" (see
+            `training.devices.strategy_of`) or a `tf.distribute.Strategy`.
         cache: folder for what is computed once for all runs on these images; None, or
             where it cannot be written, for one inside `out` that goes when the run
             ends.
+        save_seconds: a checkpoint is written at the end of each epoch and whenever this
+            many seconds have passed since the last one.
         callbacks: Keras callbacks for every stage.
         command: what the card says made the weights.
-        **columns: further arguments of `read_labels` (mos, std, group, range, ...).
+        **columns: further arguments of `data.sources.as_labels` (dataset, mos, std,
+            group, range, ...).
 
     Returns:
         The folder `out`.
@@ -85,9 +100,11 @@ def train(
     Raises:
         OpinionError: rows of the table that cannot be used.
         ImageError: an image that cannot be read.
-        UsageError: `out` holds files already, an argument that cannot be meant, or
-            weights to start from that were trained on images of the test part.
+        UsageError: `out` holds files already or a training with other arguments, an
+            argument that cannot be meant, or weights to start from that were trained on
+            images of the test part.
         WeightsError: the weights to start from are missing.
+        TrainingError: the loss is no finite number, or another worker was lost.
         OutputError: `out` cannot be written, or, which is found before the first step,
             has no room for the weights.
     """
@@ -100,95 +117,311 @@ def train(
     scale, bins = tuple(entry.output["scale"]), entry.output["bins"]
     targets = labels.distribution(scale, bins).astype(np.float32)
     parts = _split(labels, split, train_on_validation)
+    recipe = [
+        stage if epochs is None else {**stage, "epochs": epochs}
+        for stage in entry.card["recipe"]
+    ]
 
     keras.utils.set_random_seed(seed)
-    with _policy(precision) as policy, _claimed(out) as unfinished:
-        network, source = _start(name, start)
-        room = unfinished / "room"
-        write_bytes(room, bytes(4 * network.count_params()))
-        started = (
-            source.name if source else "random" if start == "random" else "imagenet"
-        )
+    devices = strategy_of(strategy)
+    chief = is_chief(devices)
+    with policy(precision) as precise, _place(out, chief) as place:
+        with devices.scope():
+            network, source = _start(name, start)
         seen = source.seen() if source else frozenset()
         fingerprints = _fingerprints(labels.paths)
         _check_unseen(seen, fingerprints, parts, start)
-        history: list[dict[str, Any]] = []
-        for stage in entry.card["recipe"]:
-            if epochs is not None:
-                stage = {**stage, "epochs": epochs}
-            logger.info("Stage: %s (epochs: %d).", stage["name"], stage["epochs"])
-            if start == "random" and stage["frozen_to"] != "none":
-                logger.warning(
-                    "The recipe keeps all up to %s as it is, which is random here.",
-                    stage["frozen_to"],
-                )
-            trunk = below(network, stage["frozen_to"])
-            upper = above(network, stage["frozen_to"])
-            inputs = cached_inputs(
-                trunk,
-                labels.paths,
-                entry.input,
-                Path(cache or unfinished),
-                spare=unfinished,
-                mirror=stage.get("mirror", False),
+        if chief:
+            place.follow(
+                {
+                    "model": name,
+                    "recipe": recipe,
+                    "start weights": _hash(registry.variables(network).values()),
+                    "opinions or images": sha256(
+                        targets.tobytes() + "".join(fingerprints).encode()
+                    ),
+                    "split": {part: rows.tolist() for part, rows in parts.items()},
+                    "seed": seed,
+                    "precision": precise,
+                }
             )
-            log = _History(stage["name"], upper, inputs, labels, parts, scale)
-            train_stage(
+            if place.finished:
+                return out
+        run = _Run(
+            network,
+            labels,
+            targets,
+            parts,
+            scale,
+            seed,
+            devices,
+            place,
+            chief,
+            save_seconds,
+            callbacks,
+        )
+        for number, stage in enumerate(recipe):
+            if run.saved and run.saved[1]["stage"] > number:
+                continue
+            inputs, below_too = stage_inputs(
                 network,
                 stage,
-                inputs,
-                targets,
-                rows=parts["train"],
-                scale=scale,
-                seed=seed,
-                callbacks=[log, *callbacks],
+                labels.paths,
+                entry.input,
+                Path(cache or place.folder),
+                place.folder,
             )
-            history += log.rows
+            answer = run.stage(number, stage, inputs, below_too)
 
         metrics = {
-            "start": started,
+            "start": (
+                source.name if source else "random" if start == "random" else "imagenet"
+            ),
             "split": split,
             "seed": seed,
-            "precision": policy,
+            "precision": precise,
             "range": list(labels.range),
             "direction": labels.direction,
         }
         for part, rows in parts.items():
             if len(rows) < 2:  # one picture agrees with anything
                 continue
-            answer = predict(upper, inputs, rows).astype(np.float64)
+            shares = answer(inputs, rows).astype(np.float64)
             metrics[part] = figures(
-                labels, rows, opinions.mean_and_std(answer, scale)[0], answer, scale
+                labels, rows, opinions.mean_and_std(shares, scale)[0], shares, scale
             )
             metrics[f"{part}_constant"] = constant_figures(
                 labels, rows, parts["train"], scale, bins
             )
-        seen |= {fingerprints[row] for row in parts["train"]}
-        with contextlib.suppress(OSError):
-            room.unlink()
-        _write_run(out, entry, network, metrics, history, labels, parts, seen, command)
+        if chief:
+            seen |= {fingerprints[row] for row in parts["train"]}
+            write_run(
+                out, entry, network, metrics, run.history, labels, parts, seen, command
+            )
     return out
 
 
-class _History(keras.callbacks.Callback):
-    """Loss and validation SROCC of every epoch, of the weights as they are then."""
+@dataclasses.dataclass
+class _Run:
+    """One training: what it goes by, and how far it is."""
 
-    def __init__(self, stage, upper, inputs, labels, parts, scale) -> None:
-        super().__init__()
-        self.stage, self.upper, self.inputs = stage, upper, inputs
-        self.mos = labels.mos if labels.direction == "higher_is_better" else -labels.mos
-        self.validation = parts.get("validation", parts["train"][:0])
-        self.bins = opinions.bin_values(scale, upper.output_shape[-1])
-        self.rows: list[dict[str, Any]] = []
+    network: keras.Model
+    labels: Labels
+    targets: np.ndarray
+    parts: Mapping[str, np.ndarray]
+    scale: tuple[float, float]
+    seed: int
+    strategy: tf.distribute.Strategy
+    place: Unfinished
+    chief: bool
+    save_seconds: float
+    callbacks: Sequence[keras.callbacks.Callback]
 
-    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        row = {"stage": self.stage, "epoch": epoch + 1, "loss": (logs or {})["loss"]}
-        if len(self.validation) > 1:
-            answer = predict(self.upper, self.inputs, self.validation) @ self.bins
-            row["validation_srocc"] = srocc(self.mos[self.validation], answer)
-        self.rows.append(row)
-        if logs is not None:
-            logs.update(row)
+    def __post_init__(self) -> None:
+        self.history: list[dict[str, Any]] = []
+        self.best: dict[str, Any] = {}  # of the stage: epoch, validation SROCC
+        self.best_weights: dict[str, np.ndarray] = {}
+        self.done = 0  # steps of all stages
+        self.saved_at = time.monotonic()
+        # What an earlier process saved.
+        self.saved = checkpoints.newest(self.place.checkpoints)
+        if self.saved:
+            arrays, state = self.saved
+            for path, variable in registry.variables(self.network).items():
+                variable.assign(arrays[f"network/{path}"])
+            self.history, self.best = state["history"], state["best"]
+            self.done = state["done"]
+            self.best_weights = _below("best/", arrays)
+
+    def stage(
+        self, number: int, stage: Mapping[str, Any], inputs: Inputs, below_too: bool
+    ) -> Predictor:
+        """Run a stage, or what is left of it; gives what predicts from its inputs."""
+        rows = self.parts["train"]
+        loop = Loop(
+            self.network,
+            stage,
+            inputs,
+            self.targets,
+            rows=rows,
+            scale=self.scale,
+            seed=(self.seed, number),
+            strategy=self.strategy,
+            below_too=below_too,
+        )
+        answer = predictor(loop.upper)
+        first = 0
+        if self.saved:
+            arrays, state = self.saved
+            loop.restore(arrays)
+            loop.losses, first = list(state["losses"]), state["step"]
+            logger.info("Going on from step %d of %d.", first, loop.batches.steps)
+            self.saved = None
+        else:
+            logger.info("Stage: %s (epochs: %d).", stage["name"], stage["epochs"])
+            self.best, self.best_weights = {}, {}
+            if "ridge" in stage:
+                pooled = pooled_features(self.network, stage, below_too)
+                ridge = stage["ridge"]
+                set_head(self.network, pooled, ridge, inputs, self.targets, rows)
+                loop.start_averages()
+            # Finds out before the first step whether the disk takes a checkpoint.
+            self.save(number, 0, loop)
+        with deferred() as interrupt:
+            try:
+                self._steps(number, stage, loop, first, answer, interrupt)
+            except tf.errors.OpError as error:
+                self._explain(error, inputs)
+        if self.best:
+            for variable in loop.trained:
+                variable.assign(self.best_weights[variable.path])
+        else:
+            loop.take_averages()
+        return answer
+
+    def _steps(
+        self,
+        number: int,
+        stage: Mapping[str, Any],
+        loop: Loop,
+        first: int,
+        answer: Predictor,
+        interrupt: Interrupt,
+    ) -> None:
+        an_epoch, patience = loop.batches.an_epoch, stage.get("patience")
+        told = keras.callbacks.CallbackList(
+            list(self.callbacks),
+            model=loop.upper,
+            epochs=stage["epochs"],
+            steps=an_epoch,
+        )
+        told.on_train_begin()
+        if not self._ended(first, loop, patience):
+            told.on_epoch_begin(first // an_epoch)
+            for step in loop.run(first):
+                self.done += 1
+                epoch, place = divmod(step, an_epoch)
+                asked = interrupt.number is not None
+                if place == 0 or step % LOOK == 0 or asked:
+                    self._look(loop)
+                told.on_train_batch_end((step - 1) % an_epoch, {})
+                if place == 0:
+                    told.on_epoch_end(
+                        epoch - 1, self._epoch(stage, epoch, loop, answer)
+                    )
+                overdue = time.monotonic() - self.saved_at >= self.save_seconds
+                if place == 0 or overdue or asked:
+                    self._look(loop)
+                    self.save(number, step, loop)
+                if asked:
+                    logger.warning(
+                        "Saved after step %d of %d; the same command goes on from "
+                        "there.",
+                        step,
+                        loop.batches.steps,
+                    )
+                    interrupt.leave()
+                if place == 0:
+                    if self._ended(step, loop, patience):
+                        break
+                    told.on_epoch_begin(epoch)
+        told.on_train_end()
+
+    def _look(self, loop: Loop) -> None:
+        try:
+            loop.look()
+        except TrainingError as error:
+            rows = loop.batches.rows_of(error.step or 0)
+            names = "".join(f"\n  {self.labels.names[row]}" for row in rows)
+            raise TrainingError(
+                f"{error} Nothing was saved since. A smaller learning rate, or clip in "
+                "the recipe, may help; these are the images of the batch:" + names,
+                error.step,
+            ) from error
+
+    def _explain(self, error: tf.errors.OpError, inputs: Inputs) -> None:
+        """Raise what was behind an error of TensorFlow's."""
+        if isinstance(inputs, Decoded):
+            for path in inputs.paths:
+                read_image(path)  # says which one cannot be read
+        if self.strategy.cluster_resolver is None:
+            raise error
+        raise TrainingError(
+            "Another worker was lost. Start the same command again on all of them; the "
+            f"training goes on from its last checkpoint. ({error.message})"
+        ) from error
+
+    def _epoch(
+        self, stage: Mapping[str, Any], epoch: int, loop: Loop, answer: Predictor
+    ) -> dict[str, Any]:
+        """Loss and validation SROCC of an epoch; keeps the weights of the best one."""
+        total, count = loop.losses
+        loop.losses = [0.0, 0]
+        row = {"stage": stage["name"], "epoch": epoch, "loss": total / count}
+        rows = self.parts.get("validation", ())
+        if len(rows) > 1:
+            sign = 1 if self.labels.direction == "higher_is_better" else -1
+            bins = opinions.bin_values(self.scale, self.targets.shape[1])
+            with loop.averaged():
+                found = answer(loop.batches.inputs, rows) @ bins
+                row["validation_srocc"] = srocc(sign * self.labels.mos[rows], found)
+                better = row["validation_srocc"] > self.best.get("srocc", -2)
+                if "patience" in stage and better:
+                    self.best = {"epoch": epoch, "srocc": row["validation_srocc"]}
+                    self.best_weights = {v.path: v.numpy() for v in loop.trained}
+        self.history.append(row)
+        return row
+
+    def _ended(self, step: int, loop: Loop, patience: int | None) -> bool:
+        """Whether the stage ends after `step` steps."""
+        epoch = step // loop.batches.an_epoch
+        waited = epoch - self.best.get("epoch", epoch)
+        tired = patience is not None and waited >= patience
+        return tired or step >= loop.batches.steps
+
+    def save(self, number: int, step: int, loop: Loop) -> None:
+        """Write a checkpoint of `step` steps of the stage `number`."""
+        if not self.chief:
+            return
+        network = registry.variables(self.network)
+        arrays = {f"network/{path}": v.numpy() for path, v in network.items()}
+        arrays |= loop.arrays()
+        arrays |= {f"best/{path}": value for path, value in self.best_weights.items()}
+        state = {
+            "stage": number,
+            "step": step,
+            "done": self.done,
+            "losses": loop.losses,
+            "history": self.history,
+            "best": self.best,
+        }
+        self.place.save(self.done + number, arrays, state)
+        self.saved_at = time.monotonic()
+
+
+@contextlib.contextmanager
+def _place(out: Path, chief: bool) -> Iterator[Unfinished]:
+    """The run's folder; for other workers, a look at the chief's."""
+    if chief:
+        with claimed(out) as place:
+            yield place
+        return
+    place = Unfinished(out)
+    with tempfile.TemporaryDirectory() as folder:
+        place.folder = Path(folder)
+        yield place
+
+
+def _hash(variables: Sequence[Any]) -> str:
+    hash_ = hashlib.sha256()
+    for variable in variables:
+        hash_.update(variable.path.encode() + variable.numpy().tobytes())
+    return hash_.hexdigest()
+
+
+def _below(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    named = (name for name in arrays if name.startswith(prefix))
+    return {name.removeprefix(prefix): arrays[name] for name in named}
 
 
 def _split(
@@ -248,114 +481,3 @@ def _check_unseen(
                 "figures would prove nothing. Start from imagenet or random, or train "
                 "on all images."
             )
-
-
-@contextlib.contextmanager
-def _policy(precision: str) -> Iterator[str]:
-    """The Keras policy that networks are built under, set back at the end."""
-    if precision not in PRECISIONS:
-        raise UnknownNameError("precision", precision, PRECISIONS)
-    if precision == "auto":
-        devices = {device.device_type for device in tf.config.list_logical_devices()}
-        precision = (
-            "mixed_bfloat16"
-            if "TPU" in devices
-            else "mixed_float16"
-            if "GPU" in devices
-            else "float32"
-        )
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(precision)
-    try:
-        yield precision
-    finally:
-        keras.config.set_dtype_policy(before)
-
-
-@contextlib.contextmanager
-def _claimed(out: Path) -> Iterator[Path]:
-    """A folder in the new or empty folder `out`, which goes at the end.
-
-    As long as it is there, no other training takes `out`.
-    """
-    folder = out / "unfinished"
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        if any(out.iterdir()):
-            raise UsageError(
-                f"{out} holds files already; give a new or an empty folder."
-            )
-        folder.mkdir()
-    except OSError as error:
-        raise OutputError(f"Cannot make the folder {out}: {error.strerror}.") from error
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _write_run(
-    out: Path,
-    entry: registry.Entry,
-    network: keras.Model,
-    metrics: Mapping[str, Any],
-    history: Sequence[Mapping[str, Any]],
-    labels: Labels,
-    parts: Mapping[str, np.ndarray],
-    seen: frozenset[str],
-    command: str,
-) -> None:
-    """Write the run's folder; the card comes last and makes it a model."""
-    data = save({path: v.numpy() for path, v in registry.variables(network).items()})
-    write_bytes(out / "weights.safetensors", data)
-    seen_text = "".join(f"{each}\n" for each in sorted(seen)).encode()
-    write_bytes(out / "seen.txt", seen_text)
-    part_of = {row: part for part, rows in parts.items() for row in rows}
-    _write_csv(
-        out / "split.csv",
-        [
-            {"image": name, "part": part_of[row]}
-            for row, name in enumerate(labels.names)
-        ],
-    )
-    _write_csv(out / "history.csv", history)
-    write_bytes(out / "metrics.json", (json.dumps(metrics, indent=1) + "\n").encode())
-    card = {k: v for k, v in entry.card.items() if k not in ("weights", "preferred")}
-    card["default_weights"] = TAG
-    card["weights"] = {
-        TAG: {
-            "kind": "local",
-            "file": "weights.safetensors",
-            "bytes": len(data),
-            "sha256": sha256(data),
-            "dtype": "float32",
-            "arrays": len(registry.variables(network)),
-            "licence": "as the opinions and images it was trained on allow",
-            "data": f"{len(labels.names)} images with opinions",
-            "terms": "those of the opinions and images",
-            "start": metrics["start"],
-            "command": command or "iqa_zoo.train",
-            "seed": metrics["seed"],
-            "trained_on": len(parts["train"]),
-            "seen": {
-                "file": "seen.txt",
-                "bytes": len(seen_text),
-                "sha256": sha256(seen_text),
-            },
-            "results": {
-                part: metrics[part]
-                for part in ("validation", "test")
-                if part in metrics
-            },
-        }
-    }
-    cards.check_card(card, str(out / "card.toml"))
-    write_bytes(out / "card.toml", tomli_w.dumps(card).encode())
-
-
-def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else [])
-    writer.writeheader()
-    writer.writerows(rows)
-    write_bytes(path, text.getvalue().encode("utf-8", "surrogateescape"))

@@ -9,6 +9,7 @@ import hashlib
 import json
 import logging
 import math
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,16 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from iqa_zoo.data.pictures import pictures
+from iqa_zoo.data.pictures import Decoded, pictures
 from iqa_zoo.errors import OutputError, UnknownNameError
 from iqa_zoo.files import atomic_write
 from iqa_zoo.images import read_image
+from iqa_zoo.training.inputs import Inputs
 
 logger = logging.getLogger("iqa_zoo")
+
+#: Prepared pictures take at most this share of a disk's free room.
+LARGEST_SHARE = 0.8
 
 
 def below(network: keras.Model, layer: str) -> keras.Model | None:
@@ -50,6 +55,60 @@ def _layer(network: keras.Model, name: str) -> keras.layers.Layer:
     if name not in names:
         raise UnknownNameError("layer", name, names)
     return network.get_layer(name)
+
+
+def stage_inputs(
+    network: keras.Model,
+    stage: Mapping[str, Any],
+    paths: Sequence[Path],
+    rule: Mapping[str, Any],
+    cache: Path,
+    spare: Path,
+) -> tuple[Inputs, bool]:
+    """What a stage trains on, and whether its frozen layers run in every step.
+
+    Where the disk has room these are `cached_inputs`, else pictures read each time.
+    """
+    trunk = below(network, stage["frozen_to"])
+    mirror = stage.get("mirror", False)
+    shape, dtype = _kept(trunk, rule, _views(trunk, mirror))
+    needed = len(paths) * math.prod(shape) * dtype.itemsize
+    free = _free(cache)
+    if needed > LARGEST_SHARE * free:
+        logger.warning(
+            "%s has %.1f GB free and the prepared pictures need %.1f GB: they are "
+            "prepared anew in each epoch, which takes longer. A cache folder on "
+            "another disk would help.",
+            cache,
+            free / 1e9,
+            needed / 1e9,
+        )
+        return Decoded(paths, rule), trunk is not None
+    inputs = cached_inputs(trunk, paths, rule, cache, spare=spare, mirror=mirror)
+    return inputs, False
+
+
+def _free(folder: Path) -> int:
+    """Free bytes of the disk that `folder` is, or would be, on."""
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
+
+
+def _views(trunk: keras.Model | None, mirror: bool) -> int:
+    # Pictures themselves are mirrored when they are drawn.
+    return 2 if mirror and trunk is not None else 1
+
+
+def _kept(
+    trunk: keras.Model | None, rule: Mapping[str, Any], views: int
+) -> tuple[tuple[int, ...], np.dtype]:
+    """Shape (views, h, w, channels) and dtype of what is kept of a picture."""
+    shape, dtype = (*rule["size"], 3), np.dtype("|u1")
+    if trunk is not None:
+        shape = trunk.compute_output_shape((None, *shape))[1:]
+        dtype = np.dtype("<f2")
+    return (views, *shape), dtype
 
 
 def cached_inputs(
@@ -80,7 +139,7 @@ def cached_inputs(
         ImageError: a picture that cannot be read.
         OutputError: no folder takes the file.
     """
-    views = 2 if mirror and trunk is not None else 1
+    views = _views(trunk, mirror)
     place = cache / f"inputs-{_key(trunk, paths, rule, views)}.npy"
     if not place.exists():
         try:
@@ -101,10 +160,7 @@ def _compute(
     views: int,
     place: Path,
 ) -> None:
-    shape, dtype = (*rule["size"], 3), np.dtype("|u1")
-    if trunk is not None:
-        shape = trunk.compute_output_shape((None, *shape))[1:]
-        dtype = np.dtype("<f2")
+    shape, dtype = _kept(trunk, rule, views)
 
     @tf.function(reduce_retracing=True)
     def run(images: tf.Tensor) -> tf.Tensor:
@@ -119,14 +175,14 @@ def _compute(
         place.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"Cannot make {place.parent}: {error.strerror}.") from error
-    size = len(paths) * views * math.prod(shape) * dtype.itemsize
+    size = len(paths) * math.prod(shape) * dtype.itemsize
     with atomic_write(place, size) as file:
         np.lib.format.write_array_header_1_0(
             file,
             {
                 "descr": dtype.str,
                 "fortran_order": False,
-                "shape": (len(paths), views, *shape),
+                "shape": (len(paths), *shape),
             },
         )
         try:

@@ -45,7 +45,7 @@ def test_a_file_replaced_before_it_could_be_locked(tmp_path, monkeypatch):
     """The lock of a file that has lost its name keeps nobody out."""
     path, other = tmp_path / "scores.csv", tmp_path / "other.csv"
     other.touch()
-    real = module._lock
+    real = module.lock
     locked = []
 
     def lock(stream, name):
@@ -54,7 +54,7 @@ def test_a_file_replaced_before_it_could_be_locked(tmp_path, monkeypatch):
         locked.append(stream)
         real(stream, name)
 
-    monkeypatch.setattr(module, "_lock", lock)
+    monkeypatch.setattr(module, "lock", lock)
     with open_rows(str(path), "csv") as rows:
         rows.write(ROW)
     assert path.read_bytes() == HEADS["csv"] + ROW

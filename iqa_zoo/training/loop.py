@@ -1,0 +1,229 @@
+"""The steps of one stage, on one device or many.
+
+A step gives the part of the network above the frozen layers its batch, asks for the
+gradient of the loss and lets the optimizer change the weights. With several replicas
+each takes its share of the batch, and the loss is that of the whole batch: the answers
+of the others are gathered first, so that terms that compare the pictures of a batch
+(correlation, ranking) are the same on one device and on eight.
+"""
+
+import contextlib
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from iqa_zoo.errors import TrainingError
+from iqa_zoo.models.losses import OpinionLoss
+from iqa_zoo.training.batches import Batches
+from iqa_zoo.training.inputs import Inputs
+from iqa_zoo.training.trunk import above
+
+
+class Loop:
+    """One stage's training of a network, in place.
+
+    Args:
+        network: the whole network, built in the scope of `strategy`; what lies above
+            the stage's `frozen_to` is trained.
+        stage: the stage's table (see `training.stages`).
+        inputs: (pictures, views, h, w, channels), uint8 or float16.
+        targets: float32 (pictures, bins), distributions.
+        rows: int (n,), the pictures to train on.
+        scale: lowest and highest score.
+        seed: of the order, the crops, the mirror images and dropout.
+        strategy: how the work is shared; None for one device.
+        below_too: the inputs are pictures though the stage freezes layers: these run
+            in every step.
+
+    Attributes:
+        upper: the part that runs in every step.
+        batches: what the steps draw.
+        losses: sum and number of the losses of the present epoch.
+    """
+
+    def __init__(
+        self,
+        network: keras.Model,
+        stage: Mapping[str, Any],
+        inputs: Inputs,
+        targets: np.ndarray,
+        *,
+        rows: np.ndarray,
+        scale: Sequence[float],
+        seed: Sequence[int],
+        strategy: tf.distribute.Strategy | None = None,
+        below_too: bool = False,
+    ) -> None:
+        self.strategy = strategy or tf.distribute.get_strategy()
+        self.replicas = self.strategy.num_replicas_in_sync
+        self.batches = Batches(inputs, targets, stage, rows, seed, self.replicas)
+        upper = above(network, stage["frozen_to"])
+        for layer in network.layers:
+            layer.trainable = False
+        live = stage.get("batch_norm", "frozen") == "live"
+        for layer in upper.layers:
+            norm = isinstance(layer, keras.layers.BatchNormalization)
+            layer.trainable = live or not norm
+            if norm:
+                # With statistics of its share alone each replica would train another
+                # network.
+                layer.synchronized = live and self.replicas > 1
+        self.upper = network if below_too else upper
+        self.loss = OpinionLoss(stage["loss"], scale)
+        self.trained = self.upper.trainable_variables
+        others = self.upper.non_trainable_variables
+        self.seeds = [v for v in others if "seed_generator" in v.path]
+        random = np.random.default_rng([*seed, 1])
+        self._dropout = random.integers(2**31, size=len(self.seeds))
+        self.statistics = [v for v in others if "/moving_" in v.path] if live else []
+        self.average = stage.get("average")
+        with self.strategy.scope():
+            self.optimizer = _optimizer(stage, self.batches.steps, self.replicas)
+            self.optimizer.build(self.trained)
+            self.averages = [
+                tf.Variable(v.value, trainable=False)
+                for v in (self.trained if self.average is not None else ())
+            ]
+        self._clipped = "clip" in stage
+        self._step = tf.function(self._shared_step, reduce_retracing=True)
+        self._pending: list[tuple[int, tf.Tensor]] = []
+        self.losses = [0.0, 0]
+
+    def run(self, first: int = 0) -> Iterator[int]:
+        """Take the steps from `first` on; after each, yield how many are done."""
+        for step, (x, y) in enumerate(self._data(first), first):
+            loss = self._step(x, y, tf.constant(step, tf.int64))
+            self._pending.append((step, loss))
+            yield step + 1
+
+    def look(self) -> None:
+        """Take the losses of the steps since the last look from the device.
+
+        Raises:
+            TrainingError: one of them is no finite number; `step` is its number.
+        """
+        for step, loss in self._pending:
+            value = float(loss)
+            if not math.isfinite(value):
+                raise TrainingError(
+                    f"The loss of step {step + 1} is {value}.", step=step
+                )
+            self.losses[0] += value
+            self.losses[1] += 1
+        self._pending.clear()
+
+    @contextlib.contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Within, the weights are their averages, where the stage averages any."""
+        kept = [v.numpy() for v in self.trained] if self.averages else []
+        self.take_averages()
+        try:
+            yield
+        finally:
+            for variable, value in zip(self.trained, kept, strict=False):
+                variable.assign(value)
+
+    def start_averages(self) -> None:
+        """Begin averaging from the weights as they are."""
+        for variable, average in zip(self.trained, self.averages, strict=False):
+            average.assign(variable.numpy())
+
+    def take_averages(self) -> None:
+        """Set the weights to their averages, where the stage averages any."""
+        for variable, average in zip(self.trained, self.averages, strict=False):
+            variable.assign(average.numpy())
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What the optimizer and the averages stand at, by name."""
+        return {name: v.numpy() for name, v in self._state().items()}
+
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Set what `arrays` gave."""
+        for name, variable in self._state().items():
+            variable.assign(arrays[name])
+
+    def _state(self) -> dict[str, Any]:
+        named = {f"optimizer/{i:04}": v for i, v in enumerate(self.optimizer.variables)}
+        named |= {f"average/{i:04}": v for i, v in enumerate(self.averages)}
+        return named
+
+    def _data(self, first: int) -> Any:
+        if self.replicas == 1:
+            return self.batches.dataset(first)
+
+        def mine(context: tf.distribute.InputContext) -> tf.data.Dataset:
+            count = self.replicas // context.num_input_pipelines
+            start = context.input_pipeline_id * count
+            return self.batches.dataset(
+                first, replicas=range(start, start + count), of=self.replicas
+            )
+
+        return self.strategy.distribute_datasets_from_function(mine)
+
+    def _shared_step(self, x: Any, y: Any, step: tf.Tensor) -> tf.Tensor:
+        loss = self.strategy.run(self._replica_step, args=(x, y, step))
+        for average, variable in zip(self.averages, self.trained, strict=False):
+            self.strategy.extended.update(average, self._blend, args=(variable.value,))
+        return self.strategy.experimental_local_results(loss)[0]
+
+    def _blend(self, average: tf.Variable, value: tf.Tensor) -> None:
+        average.assign(average * self.average + value * (1 - self.average))
+
+    def _replica_step(self, x: tf.Tensor, y: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+        context = tf.distribute.get_replica_context()
+        replica = tf.cast(context.replica_id_in_sync_group, tf.int64)
+        # Dropout follows from seed, step and replica, and no state has to be kept.
+        given = [
+            (v, tf.cast(tf.stack([base, step * self.replicas + replica]), v.dtype))
+            for v, base in zip(self.seeds, self._dropout, strict=True)
+        ]
+        with tf.GradientTape() as tape:
+            with keras.StatelessScope(state_mapping=given) as scope:
+                answer = tf.cast(self.upper(x, training=True), tf.float32)
+            loss = self.loss(y, self._of_all(answer, context))
+            scaled = self.optimizer.scale_loss(loss)
+        gradients = tape.gradient(scaled, self.trained)
+        if self._clipped and self.replicas > 1:
+            # The optimizer adds up what the replicas give, but clips before that.
+            gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+            gradients = [gradient / self.replicas for gradient in gradients]
+        self.optimizer.apply(gradients, self.trained)
+        for variable in self.statistics:
+            variable.assign(scope.get_current_value(variable))
+        return loss
+
+    def _of_all(self, answer: tf.Tensor, context: Any) -> tf.Tensor:
+        """The answers of all replicas, with a gradient for this one's only."""
+        if self.replicas == 1:
+            return answer
+        everyone = tf.stop_gradient(context.all_gather(answer, axis=0))
+        before = context.replica_id_in_sync_group * tf.shape(answer)[0]
+        after = tf.shape(everyone)[0] - before - tf.shape(answer)[0]
+        nothing = answer - tf.stop_gradient(answer)  # 0, with a gradient
+        return everyone + tf.pad(nothing, [[before, after], [0, 0]])
+
+
+def _optimizer(stage: Mapping[str, Any], steps: int, replicas: int) -> Any:
+    """AdamW with the stage's rates, 16-bit safe where the policy computes so."""
+    accumulated = stage.get("accumulate", 1)
+    updates = max(steps // accumulated, 1)
+    warmup = round(stage.get("warmup", 0.0) * updates)
+    rate = keras.optimizers.schedules.CosineDecay(
+        0.0 if warmup else stage["learning_rate"],
+        max(updates - warmup, 1),
+        warmup_target=stage["learning_rate"] if warmup else None,
+        warmup_steps=warmup,
+    )
+    optimizer = keras.optimizers.AdamW(
+        rate,
+        weight_decay=stage.get("weight_decay", 0.0),
+        global_clipnorm=stage["clip"] / replicas if "clip" in stage else None,
+        gradient_accumulation_steps=accumulated if accumulated > 1 else None,
+    )
+    if keras.config.dtype_policy().compute_dtype == "float16":
+        return keras.optimizers.LossScaleOptimizer(optimizer)
+    return optimizer
