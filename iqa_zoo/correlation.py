@@ -6,7 +6,7 @@ constant is 0: a constant orders nothing and explains nothing.
 """
 
 import logging
-from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -51,17 +51,45 @@ def rmse(x: ArrayLike, y: ArrayLike) -> float:
     return float(np.sqrt(np.mean(np.square(x - y))))
 
 
+class Fit(NamedTuple):
+    """A logistic fitted to scores and opinions.
+
+    Attributes:
+        mapped: float64 (n,), the scores on the scale of the opinions.
+        straight: whether no logistic fits and a straight line is used.
+        z: float64 (n,), the standardised scores.
+        goal: float64 (n,), the standardised opinions.
+        curve: float64, the logistic's 4 or 5 numbers in units of `z` and `goal`; empty
+            for a straight line or where the scores or the opinions are constant.
+    """
+
+    mapped: FloatArray
+    straight: bool
+    z: FloatArray
+    goal: FloatArray
+    curve: FloatArray
+
+
 def fit_logistic(x: ArrayLike, y: ArrayLike, parameters: int = 4) -> FloatArray:
     """Scores mapped onto opinions by the logistic that fits them best.
 
+    See `logistic_fit`, of which this is the field `mapped`.
+    """
+    return logistic_fit(x, y, parameters).mapped
+
+
+def logistic_fit(x: ArrayLike, y: ArrayLike, parameters: int = 4) -> Fit:
+    """The logistic that maps scores onto opinions best.
+
     The functions, with s(t) = 1 / (1 + exp(-t)):
 
-    - 4 parameters: b2 + (b1 - b2) s(k (x - b3)), rising or falling, never both;
-    - 5 parameters: b1 (s(b2 (x - b3)) - 1/2) + b4 x + b5.
+    - 4 parameters: b1 + (b0 - b1) s(b2 (x - b3)), rising or falling, never both;
+    - 5 parameters: b0 (s(b1 (x - b2)) - 1/2) + b3 x + b4.
 
     Least squares by Levenberg and Marquardt from six starts (three slopes, both
-    signs), the best of which is taken. It may turn the order round: look at the SROCC
-    for the sign.
+    signs), the best of which is taken; where none leads anywhere, from the same starts
+    with a loss that outliers pull less (soft L1). It may turn the order round: look at
+    the SROCC for the sign.
 
     Args:
         x: scores (n,).
@@ -69,9 +97,9 @@ def fit_logistic(x: ArrayLike, y: ArrayLike, parameters: int = 4) -> FloatArray:
         parameters: 4 or 5.
 
     Returns:
-        float64 (n,), on the scale of `y`. The mean of `y` everywhere where `x` or `y`
-        is constant; the straight line of least squares, and a warning in the log,
-        where there are fewer images than parameters or no start leads anywhere.
+        The fit. Its `mapped` is the mean of `y` everywhere where `x` or `y` is
+        constant; the straight line of least squares, and a warning in the log, where
+        there are fewer images than parameters or no start leads anywhere.
 
     Raises:
         UsageError: values are not finite, lengths differ, or `parameters` is not 4
@@ -79,54 +107,86 @@ def fit_logistic(x: ArrayLike, y: ArrayLike, parameters: int = 4) -> FloatArray:
 
     Source:
         VQEG, Final report, 2000 (4); Sheikh, Sabir, Bovik, TIP 2006, eq. 7 (5), whose
-        authors' own start b2 = 0 is a saddle point and is not used.
+        authors' own start b1 = 0 is a saddle point and is not used.
     """
-    from scipy.optimize import least_squares
-    from scipy.special import expit
-
     if parameters not in (4, 5):
         raise UsageError(f"A logistic of {parameters} parameters is not known: 4 or 5.")
     x, y = _pair(x, y)
     mean = np.full_like(y, y.mean())
     if np.ptp(x) == 0 or np.ptp(y) == 0:
-        return mean
+        zero = np.zeros_like(y)
+        return Fit(mean, False, zero, zero, np.empty(0))
     z, goal = _standardised(x), _standardised(y)
 
-    def four(b: FloatArray) -> FloatArray:
-        mapped: FloatArray = b[1] + (b[0] - b[1]) * expit(b[2] * (z - b[3]))
-        return mapped
-
-    def five(b: FloatArray) -> FloatArray:
-        mapped: FloatArray = b[0] * (expit(b[1] * (z - b[2])) - 0.5) + b[3] * z + b[4]
-        return mapped
-
-    span = np.ptp(goal)
     slopes = [sign * slope for slope in (0.5, 2.0, 8.0) for sign in (1, -1)]
-    function: Callable[[FloatArray], FloatArray]
     if parameters == 4:
-        function = four
         starts = [[goal.max(), goal.min(), slope, 0.0] for slope in slopes]
     else:
-        function = five
-        starts = [[span, slope, 0.0, 0.0, 0.0] for slope in slopes]
-
-    best = plcc(x, y) * z
-    least = np.inf
-    if len(z) >= parameters:
+        starts = [[np.ptp(goal), slope, 0.0, 0.0, 0.0] for slope in slopes]
+    curve, least = np.empty(0), np.inf
+    for loss in ("linear", "soft_l1"):
+        if len(z) < parameters or np.isfinite(least):
+            break
         for start in starts:
-            found = least_squares(
-                lambda b: function(b) - goal, start, method="lm", max_nfev=500
-            )
-            if np.all(np.isfinite(found.x)) and found.cost < least:
-                best, least = function(found.x), found.cost
-    if not np.isfinite(least):
+            found = _descend(z, goal, np.asarray(start), loss)
+            error = np.square(logistic(z, found) - goal).sum()
+            if error < least:  # never where it is NaN
+                curve, least = found, error
+    straight = not np.isfinite(least)
+    if straight:
         _log.warning(
             "no logistic of %d parameters fits %d images; a straight line is used",
             parameters,
             len(z),
         )
+    best = plcc(x, y) * z if straight else logistic(z, curve)
     deviation: FloatArray = best * (y - mean).std()
-    return mean + deviation
+    return Fit(mean + deviation, straight, z, goal, curve)
+
+
+def logistic(z: FloatArray, curve: FloatArray) -> FloatArray:
+    """The logistic with the 4 or 5 numbers `curve` (see `logistic_fit`) at `z`."""
+    from scipy.special import expit
+
+    b = curve
+    mapped: FloatArray
+    if len(b) == 4:
+        mapped = b[1] + (b[0] - b[1]) * expit(b[2] * (z - b[3]))
+    else:
+        mapped = b[0] * (expit(b[1] * (z - b[2])) - 0.5) + b[3] * z + b[4]
+    return mapped
+
+
+def logistic_slopes(z: FloatArray, curve: FloatArray) -> FloatArray:
+    """The derivatives (n, 4 or 5) of `logistic` by the numbers of the curve."""
+    from scipy.special import expit
+
+    b, one = curve, np.ones_like(z)
+    if len(b) == 4:
+        s = expit(b[2] * (z - b[3]))
+        bell = (b[0] - b[1]) * s * (1 - s)
+        return np.stack([s, 1 - s, bell * (z - b[3]), -bell * b[2]], axis=1)
+    s = expit(b[1] * (z - b[2]))
+    bell = b[0] * s * (1 - s)
+    return np.stack([s - 0.5, bell * (z - b[2]), -bell * b[1], z, one], axis=1)
+
+
+def _descend(
+    z: FloatArray, goal: FloatArray, start: FloatArray, loss: str
+) -> FloatArray:
+    """The numbers of the curve of least squares that are reached from `start`."""
+    from scipy.optimize import least_squares
+
+    found = least_squares(
+        lambda curve: logistic(z, curve) - goal,
+        start,
+        lambda curve: logistic_slopes(z, curve),
+        method="lm" if loss == "linear" else "trf",
+        loss=loss,
+        max_nfev=500,
+    )
+    best: FloatArray = found.x
+    return best
 
 
 def emd(p: ArrayLike, q: ArrayLike, r: float = 1) -> FloatArray:
