@@ -71,6 +71,12 @@ def clive() -> Path:
 
 
 @pytest.fixture(scope="session")
+def agiqa3k() -> Path:
+    """The 1,196 generated pictures of AGIQA-3K, with mos.csv."""
+    return _shared("data/agiqa3k")
+
+
+@pytest.fixture(scope="session")
 def kodak() -> Path:
     """The 24 pristine Kodak photos."""
     return _shared("data/kodak")

@@ -46,6 +46,21 @@ class Record(NamedTuple):
 Records = Iterator[Record | None]
 
 
+class Coded(NamedTuple):
+    """A file name that says what was done: I01_02_3.png is kind 2 at level 3 of I01."""
+
+    name: str
+    reference: str
+    kind: int
+    level: int
+
+
+def coded(name: str) -> Coded:
+    """The parts of such a name; ValueError where it has others."""
+    reference, kind, level = name.partition(".")[0].split("_")
+    return Coded(name, reference, int(kind), int(level))
+
+
 class Folder:
     """A folder whose files are found whatever the case of their names.
 
@@ -208,8 +223,11 @@ def _cells(array: NDArray[Any]) -> NDArray[Any]:
 def mean_and_std(
     votes: Sequence[float], levels: Sequence[float]
 ) -> tuple[float, float]:
-    """Mean and standard deviation of ratings, from how many gave each level."""
-    total = sum(votes)
+    """Mean and standard deviation of ratings, from how many gave each level.
+
+    Both are NaN where nobody voted.
+    """
+    total = sum(votes) or math.nan
     mean = sum(map(operator.mul, votes, levels)) / total
     squares = [(level - mean) ** 2 for level in levels]
     return mean, math.sqrt(sum(map(operator.mul, votes, squares)) / total)
@@ -234,7 +252,7 @@ def _converted(
     for cell, convert in zip(cells, converters, strict=False):
         try:
             values.append(convert(cell.strip() if isinstance(cell, str) else cell))
-        except (TypeError, ValueError) as error:
+        except (LookupError, TypeError, ValueError) as error:
             raise OpinionError(f"{where}: {cell!r} cannot be meant here.") from error
     return tuple(values)
 

@@ -99,7 +99,15 @@ def read_dataset(name: str, data_dir: str | os.PathLike[str]) -> Labels:
         listed = ", ".join(_named(file) for file in missing)
         raise OpinionError(f"{folder.root} lacks {listed}.\n{instructions(name)}")
     reader = importlib.import_module(f"iqa_zoo.data.datasets.{name}")
-    rows = list(reader.records(folder, known))
+    try:
+        rows = list(reader.records(folder, known))
+    except OpinionError:
+        raise
+    except (LookupError, TypeError, ValueError) as error:
+        raise OpinionError(
+            f"The tables in {folder.root} are not those of {known['title']} ({error}). "
+            f"Fetch them again from {known['url']}."
+        ) from error
     records = [row for row in rows if row is not None]
     labels = _labels(known, folder, records, skipped=len(rows) - len(records))
     _check_direction(known, labels)
@@ -199,6 +207,6 @@ def _check_direction(known: Mapping[str, Any], labels: Labels) -> None:
             f"{known['title']}: scores should go {'up' if sign > 0 else 'down'} as the "
             f"distortion grows ({labels.direction}), but go the other way (Spearman's "
             f"correlation with the level is {np.mean(found):+.2f}). Scores and images "
-            f"do not belong together, or the scores were turned round: fetch the tables "
+            "do not belong together, or the scores were turned round: fetch the tables "
             f"again from {known['url']}."
         )

@@ -3,21 +3,20 @@
 from collections.abc import Mapping
 from typing import Any
 
-from iqa_zoo.data.datasets.layouts import Folder, Record, Records, csv_rows
+from iqa_zoo.data.datasets.layouts import Folder, Record, Records, coded, csv_rows
 
 
 def records(folder: Folder, known: Mapping[str, Any]) -> Records:
     """The rows of dmos.csv; a name like I01_02_03.png has reference, kind and level."""
     # "var" is the standard deviation: only so are the sums of the squares of its 30
     # whole-numbered ratings whole (4.57, 0.496; 4.33, 0.869).
-    columns = {"dist_img": str, "ref_img": str, "dmos": float, "var": float}
+    columns = {"dist_img": coded, "ref_img": str, "dmos": float, "var": float}
     for image, reference, mos, std in csv_rows(folder.file("dmos.csv"), columns):
-        _, kind, level = image.partition(".")[0].split("_")
         yield Record(
-            image=f"images/{image}",
+            image=f"images/{image.name}",
             mos=mos,
             std=std,
             reference=f"images/{reference}",
-            distortion=known["distortions"][int(kind) - 1],
-            level=int(level),
+            distortion=known["distortions"][image.kind - 1],
+            level=image.level,
         )

@@ -18,7 +18,11 @@ def records(folder: Folder, known: Mapping[str, Any]) -> Records:
     size = folder.first(known["files"][1]["path"])
     columns = {"image_name": str, **{f"c{level}": float for level in range(1, 6)}}
     columns |= {"MOS": float, "SD": float}
-    rows = list(csv_rows(table, columns, optional={"MOS_zscore": float, "set": str}))
+    rows = list(
+        csv_rows(
+            table, columns, optional={"MOS_zscore": float, "set": _SPLITS.__getitem__}
+        )
+    )
     of_five = all(mos <= 5 for *_, mos, _, _, _ in rows)
     for image, *votes, mos, std, zscore, side in rows:
         if zscore is not None:
@@ -30,5 +34,5 @@ def records(folder: Folder, known: Mapping[str, Any]) -> Records:
             mos=mos,
             std=25 * std,  # of ratings of 1 to 5
             votes=tuple(votes),
-            split=_SPLITS.get(side, side),
+            split=side,
         )

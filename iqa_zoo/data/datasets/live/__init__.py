@@ -26,8 +26,8 @@ def records(folder: Folder, known: Mapping[str, Any]) -> Records:
     ]
     if {len(dmos), len(std), len(copies), len(references)} != {len(images)}:
         raise OpinionError(
-            f"{scores} has {len(dmos)} scores, refnames_all.mat {len(references)} names "
-            f"and the folders {len(images)} pictures ({counts}); they belong together "
+            f"{scores} has {len(dmos)} scores, refnames_all.mat {len(references)} names"
+            f" and the folders {len(images)} pictures ({counts}); they belong together "
             "one by one. Unpack the data set again."
         )
     kept, copied = dmos[copies != 1], dmos[copies == 1]

@@ -1,9 +1,9 @@
-"""PIPAL: 200 patches of photos, damaged in 40 ways, restoration by networks among them."""
+"""PIPAL: patches of 200 photos, damaged in 40 ways, some by restoring networks."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from iqa_zoo.data.datasets.layouts import Folder, Record, Records, text_rows
+from iqa_zoo.data.datasets.layouts import Folder, Record, Records, coded, text_rows
 
 _PARTS = [f"Distortion_{part}" for part in (1, 2, 3, 4)]
 
@@ -15,11 +15,10 @@ def records(folder: Folder, known: Mapping[str, Any]) -> Records:
     for table in tables:
         if not table.casefold().endswith(".txt"):
             continue
-        for image, mos in text_rows(labels / table, (str, float), ","):
-            reference, kind, _ = image.split("_")
+        for image, mos in text_rows(labels / table, (coded, float), ","):
             yield Record(
-                image=folder.first([f"{part}/{image}" for part in _PARTS]),
+                image=folder.first([f"{part}/{image.name}" for part in _PARTS]),
                 mos=mos,
-                reference=f"Train_Ref/{reference}.bmp",
-                distortion=kind,
+                reference=f"Train_Ref/{image.reference}.bmp",
+                distortion=f"{image.kind:02d}",
             )
