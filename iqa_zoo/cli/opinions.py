@@ -1,48 +1,73 @@
 """The options that `train` and `evaluate` share: where the opinions are."""
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import click
 
+# Argument of `read_labels`, options that set it, help.
+COLUMNS = (
+    ("image", ("--image-column",), "Names of the images, as paths within the folder."),
+    (
+        "mos",
+        ("--mos-column",),
+        "Mean opinion scores, or single votes (see --observer).",
+    ),
+    ("std", ("--std-column",), "Standard deviations of the ratings."),
+    (
+        "votes",
+        ("--votes-columns",),
+        "Votes, the lowest score first: a column of lists, or one column a level, with "
+        "commas between the names.",
+    ),
+    (
+        "observer",
+        ("--observer", "--observer-column"),
+        "Who voted, in a table of one row a vote.",
+    ),
+    (
+        "group",
+        ("--group", "--group-column"),
+        "What a split must not tear apart: reference picture, prompt.",
+    ),
+    ("reference", ("--reference-column",), "Pristine pictures, in the folder too."),
+    ("split", ("--split-column",), "train, validation or test."),
+    ("distortion", ("--distortion-column",), "Names of distortions."),
+    ("level", ("--level-column",), "Levels of distortions."),
+)
+
 
 def opinion_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --labels, --images and the options that say what the columns mean."""
+    """Add the options that name a table or a dataset and say what its columns mean."""
     for option in reversed(
         (
             click.option(
                 "--labels",
-                required=True,
                 type=click.Path(),
-                help="CSV table of opinion scores, one row an image.",
+                help="Table of opinion scores: CSV, TSV, JSON lines or a JSON list.",
             ),
             click.option(
                 "--images",
-                required=True,
                 type=click.Path(),
                 help="Folder of the images that the table names.",
             ),
             click.option(
-                "--image-column",
-                default="image",
-                show_default=True,
-                help="Names of the images, as paths within the folder.",
+                "--dataset", help="Name of a published set, instead of a table."
             ),
             click.option(
-                "--mos-column",
-                default="mos",
-                show_default=True,
-                help="Mean opinion scores.",
+                "--data-dir",
+                type=click.Path(),
+                help="Folder of that set, as its publisher packs it.",
             ),
-            click.option(
-                "--std-column",
-                default="std",
-                show_default=True,
-                help="Standard deviations of the ratings, used where present.",
-            ),
-            click.option(
-                "--group-column",
-                help="What a split must not tear apart: reference picture, prompt.",
+            *(
+                click.option(
+                    *flags,
+                    f"{name}_column",
+                    show_default=None if name == "observer" else name,
+                    help=f"Column: {text}",
+                )
+                for name, flags, text in COLUMNS
             ),
             click.option(
                 "--range",
@@ -54,7 +79,16 @@ def opinion_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 "not given.",
             ),
             click.option(
-                "--dmos", is_flag=True, help="The scores are DMOS: low is good."
+                "--dmos/--mos",
+                "dmos",
+                default=None,
+                help="Low is good, or high is. If neither is given, low is good where "
+                "the column of scores has dmos in its name.",
+            ),
+            click.option(
+                "--skip-bad",
+                is_flag=True,
+                help="Leave out rows that cannot be used; else one refuses the table.",
             ),
         )
     ):
@@ -63,34 +97,79 @@ def opinion_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def read(
-    labels: str,
-    images: str,
-    image_column: str,
-    mos_column: str,
-    std_column: str,
-    group_column: str | None,
+    labels: str | None,
+    images: str | None,
+    dataset: str | None,
+    data_dir: str | None,
     scale: tuple[float, float] | None,
-    dmos: bool,
+    dmos: bool | None,
+    skip_bad: bool,
+    **columns: str | None,
 ) -> Any:
-    """The table as `Labels`, after telling the user how it was understood."""
-    from iqa_zoo.data.manifest import read_labels
+    """The table or the dataset as `Labels`, after telling how it was understood.
 
-    table = read_labels(
-        labels,
-        images,
-        image=image_column,
-        mos=mos_column,
-        std=std_column,
-        group=group_column,
-        range=scale,
-        direction="lower_is_better" if dmos else "higher_is_better",
+    Args:
+        **columns: names of columns by their argument's name and "_column"; None for the
+            default, "" for no such column.
+    """
+    if (labels is None) == (dataset is None):
+        raise click.UsageError(
+            "Name a table (--labels) or a published set (--dataset)."
+        )
+    wanted, needed = (
+        (labels, "--images") if labels is not None else (dataset, "--data-dir")
     )
-    low, high = table.range
-    click.echo(
-        f"{labels}: {len(table.names)} images, scores {low:g} to {high:g}"
-        f"{' (--range states another range)' if table.range_inferred else ''}, "
-        f"{'low' if dmos else 'high'} is good, "
-        f"{'with' if table.std is not None else 'without'} standard deviations",
-        err=True,
-    )
+    if (images if labels is not None else data_dir) is None:
+        raise click.UsageError(f"Name the folder of the images of {wanted}: {needed}.")
+    from iqa_zoo.data.sources import as_labels
+
+    given: dict[str, Any] = {
+        key.removesuffix("_column"): name or None
+        for key, name in columns.items()
+        if name is not None
+    }
+    if "," in (given.get("votes") or ""):
+        given["votes"] = [name.strip() for name in given["votes"].split(",")]
+    if scale is not None:
+        given["range"] = scale
+    if dmos is not None:
+        given["direction"] = "lower_is_better" if dmos else "higher_is_better"
+    if skip_bad:
+        given["skip_bad"] = True
+    table = as_labels(labels, images, dataset=dataset, data_dir=data_dir, **given)
+    inferred = labels is not None and dmos is None
+    click.echo(f"{wanted}: {_understood(table, inferred)}", err=True)
     return table
+
+
+def _understood(table: Any, inferred: bool) -> str:
+    """What was read, with the options that would have it read otherwise.
+
+    Args:
+        inferred: whether the direction is.
+    """
+    low, high = table.range
+    low_is_good = table.direction == "lower_is_better"
+    parts = [
+        f"{len(table.names)} images",
+        f"scores {low:g} to {high:g}"
+        + " (--range states another range)" * table.range_inferred,
+        f"{'low' if low_is_good else 'high'} is good"
+        + " (--mos states the opposite)" * (low_is_good and inferred),
+        f"{'with' if table.std is not None else 'without'} standard deviations",
+    ]
+    if table.votes is not None:
+        parts.append(f"votes on {table.votes.shape[1]} levels")
+    if table.group is not None:
+        parts.append(f"{len(set(table.group))} groups")
+    if table.split is not None:
+        counts = Counter(table.split)
+        sides = " / ".join(
+            f"{counts[side]} {side}"
+            for side in ("train", "validation", "test")
+            if counts[side]
+        )
+        parts.append(f"split by the table: {sides}")
+    if table.skipped:
+        parts.append(f"{table.skipped} bad rows left out")
+    return ", ".join(parts)

@@ -1,26 +1,22 @@
 """Tables of opinion scores, checked whole before anything is trained on them."""
 
-import contextlib
-import csv
-import io
 import logging
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from iqa_zoo.data.rows import Rows, check_images, merged, parse_rows, rows_by_image
+from iqa_zoo.data.tables import Problem, Table, read_table
 from iqa_zoo.errors import OpinionError, UnknownNameError, UsageError
 from iqa_zoo.opinions import DIRECTIONS, to_distribution, votes_to_distribution
 
 FloatArray = NDArray[np.float64]
-Problem = tuple[int, str]  # line in the file (0: the whole table), what is wrong
-
-#: Opinion scales in common use, the narrowest first; one is taken where none is given.
-COMMON_RANGES = ((0, 1), (1, 5), (0, 5), (1, 10), (0, 10), (0, 100))
 
 LEAST_ROWS = 10
 
@@ -94,36 +90,61 @@ def read_labels(
     image: str = "image",
     mos: str = "mos",
     std: str | None = "std",
-    group: str | None = None,
+    votes: str | Sequence[str] | None = "votes",
+    observer: str | None = None,
+    reference: str | None = "reference",
+    group: str | None = "group",
+    split: str | None = "split",
+    distortion: str | None = "distortion",
+    level: str | None = "level",
     range: tuple[float, float] | None = None,
-    direction: str = "higher_is_better",
+    direction: str | None = None,
+    skip_bad: bool = False,
 ) -> Labels:
-    """Read a CSV table of one row an image and check every row of it.
+    """Read a table of one row an image, or one a vote, and check every row of it.
 
-    The first line names the columns; cells are parted by commas, semicolons or tabs;
-    the text is UTF-8. Columns that are not asked for are left alone.
+    The table is CSV with a header (cells parted by commas, semicolons or tabs), JSON
+    lines or a JSON list of objects, in UTF-8. Columns that are not asked for are left
+    alone. A column whose default name is given here is used where the table has it; any
+    other name must be there. None leaves a column out.
 
     Args:
-        path: the table.
+        path: the table. A list with the names "image_id" and "label" is idealo's
+            layout: an image's name without its suffix, and its votes.
         images: folder of the images. Names in the table are paths within it; where
-            there is no file of exactly that name, one that differs only in upper and
-            lower case is taken.
+            there is no file of exactly that name, one is taken that differs only in
+            upper and lower case, or has a suffix where the name has none.
         image: column of image names.
-        mos: column of scores.
-        std: column of the ratings' standard deviations. "std" is used where the table
-            has it; any other name must be there. None leaves deviations out.
-        group: column of what must not be torn apart by a split.
-        range: lowest and highest possible score. None takes the narrowest of
-            COMMON_RANGES that contains all scores, and logs it.
-        direction: "higher_is_better" (MOS) or "lower_is_better" (DMOS).
+        mos: column of scores; with `observer`, of single votes. May be missing where
+            there are votes, and is their mean then.
+        std: column of the ratings' standard deviations. Taken from the votes where
+            there is none.
+        votes: column of lists of votes, or columns of one level each; counts or shares,
+            the lowest score first.
+        observer: column of the people who voted, in a table of one row a vote. The rows
+            of an image are merged: their mean, and, where every image has two or more,
+            their deviation and, on a scale of whole numbers, their histogram.
+        reference: column of the pristine pictures, files in `images` as well.
+        group: column of what must not be torn apart by a split. Where there is none,
+            the reference is.
+        split: column of the side that each row stands on: train, validation or test.
+        distortion: column of the names of distortions.
+        level: column of the levels of distortions, whole numbers from 0.
+        range: lowest and highest possible score. None takes the one that votes and
+            scores agree on, or the narrowest of COMMON_RANGES that contains all scores,
+            and logs it.
+        direction: "higher_is_better" (MOS) or "lower_is_better" (DMOS). None takes the
+            latter where the column of scores has "dmos" in its name, and logs it.
+        skip_bad: leave rows out that cannot be used, and log them, instead of refusing
+            the table. Of rows that contradict each other the first is kept.
 
     Raises:
         OpinionError: the table cannot be read, or rows are unusable. One error lists
             the problems of all rows, each with its line in the file.
         UnknownNameError: a column or a direction of that name does not exist.
-        UsageError: `range` cannot be meant.
+        UsageError: `range` cannot be meant, or columns that exclude each other.
     """
-    if direction not in DIRECTIONS:
+    if direction is not None and direction not in DIRECTIONS:
         raise UnknownNameError("direction", direction, DIRECTIONS)
     if range is not None and not (-math.inf < range[0] < range[1] < math.inf):
         raise UsageError(
@@ -133,182 +154,138 @@ def read_labels(
     path, folder = Path(path), Path(images)
     if not folder.is_dir():
         raise OpinionError(f"The folder of images {folder} does not exist.")
-    header, rows = _read_table(path)
-    if std == "std" and std not in header:
-        std = None
-    wanted = [name for name in (image, mos, std, group) if name is not None]
-    for name in wanted:
-        if name not in header:
-            raise UnknownNameError(f"column of {path}", name, header)
-        if header.count(name) > 1:
-            raise OpinionError(f"{path} has {header.count(name)} columns {name!r}.")
-
-    problems: list[Problem] = []
-    whole = []
-    for line, cells in rows:
-        if len(cells) == len(header):
-            whole.append((line, cells))
-        else:
-            text = f"{len(cells)} cells where the header has {len(header)}"
-            problems.append((line, text))
-    if len(rows) < LEAST_ROWS:
-        problems.append((0, f"{len(rows)} rows; {LEAST_ROWS} or more are needed"))
-
-    lines = [line for line, _ in whole]
-    columns = {
-        name: [cells[header.index(name)] for _, cells in whole] for name in wanted
+    table = read_table(path)
+    wanted = {
+        "image": image,
+        "mos": mos,
+        "std": std,
+        "votes": votes,
+        "observer": observer,
+        "reference": reference,
+        "group": group,
+        "split": split,
+        "distortion": distortion,
+        "level": level,
     }
-    paths = _files(columns[image], folder, lines, problems)
-    scores = _numbers(mos, columns[mos], lines, problems)
-    taken = _range_of(mos, scores, range, lines, problems)
-    deviations = None
-    if std is not None:
-        deviations = _numbers(std, columns[std], lines, problems)
-        for row in np.flatnonzero(deviations < 0).tolist():
-            problems.append((lines[row], f"{std} {deviations[row]:.12g} is negative"))
-    if group is not None:
-        for line, text in zip(lines, columns[group], strict=True):
-            if not text.strip():
-                problems.append((line, f"{group} is empty"))
-    if problems:
-        raise OpinionError(_report(path, problems))
+    if not table.header:
+        raise OpinionError(_report(path, table, table.problems or [(0, "no rows")]))
+    names = _chosen(path, table, wanted)
+    inferred = direction is None
+    if direction is None:
+        is_dmos = "dmos" in "".join(names.get("mos", ())).lower()
+        direction = "lower_is_better" if is_dmos else "higher_is_better"
+
+    problems = list(table.problems)
+    rows = parse_rows(table, names, folder, range, problems)
+    together = rows_by_image(rows, problems)
+    if skip_bad:
+        together = _without_bad(together, rows, problems)
+    check_images(rows, together, problems, forgive_copies=not skip_bad)
+    total = len(table.rows) + len(table.problems)
+    if skip_bad:
+        together = _without_bad(together, rows, problems)
+    count = len(together) if skip_bad or observer else total
+    if count < LEAST_ROWS:
+        what = ("images" if observer else "rows") + " are left" * skip_bad
+        problems.append((0, f"{count} {what}; {LEAST_ROWS} or more are needed"))
+    if any(not place for place, _ in problems) or (problems and not skip_bad):
+        raise OpinionError(_report(path, table, problems))
+    skipped = total - sum(map(len, together))
+    if skipped:
+        head = f"{skipped} of {total} rows are left out"
+        _log.warning("%s", _report(path, table, problems, head))
     if range is None:
-        _log.info("%s: range of %s taken to be %g to %g", path, mos, *taken)
+        _log.info("%s: scores taken to be from %g to %g", path, *rows.range)
+    if inferred:
+        _log.info("%s: direction taken to be %s", path, direction)
+    opinions = merged(rows, together)
+    votes_worst_first = opinions.votes
+    if votes_worst_first is not None and direction == "lower_is_better":
+        votes_worst_first = votes_worst_first[:, ::-1]
+
+    first = [members[0] for members in together]
+
+    def column(values: list[Any] | None) -> tuple[Any, ...] | None:
+        return tuple(values[row] for row in first) if values is not None else None
+
+    references = column(rows.reference)
+    groups = column(rows.group)
+    if groups is None and references is not None:
+        groups = tuple(file.relative_to(folder).as_posix() for file in references)
     return Labels(
-        names=tuple(columns[image]),
-        paths=paths,
-        mos=scores,
-        std=deviations,
-        group=tuple(columns[group]) if group is not None else None,
-        range=taken,
+        names=tuple(rows.image[row] for row in first),
+        paths=tuple(file for row in first if (file := rows.path[row])),
+        mos=opinions.mos,
+        std=opinions.std,
+        group=groups,
+        range=rows.range,
         direction=direction,
         range_inferred=range is None,
+        votes=votes_worst_first,
+        reference=references,
+        split=column(rows.split),
+        distortion=column(rows.distortion),
+        level=column(rows.level),
+        skipped=skipped,
     )
 
 
-def _read_table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """Header, and the other rows each with its (last) line in the file."""
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            text = file.read()
-    except OSError as error:
-        raise OpinionError(f"Cannot read {path}: {error.strerror or error}.") from error
-    except UnicodeDecodeError as error:
-        raise OpinionError(
-            f"{path} is not UTF-8 text ({error.reason} at byte {error.start}); "
-            "save the table as CSV in UTF-8."
-        ) from error
-    first_line = text.partition("\n")[0]
-    delimiter = max(",;\t", key=first_line.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    try:
-        rows = [(reader.line_num, cells) for cells in reader if cells]
-    except csv.Error as error:
-        raise OpinionError(
-            f"{path} is not a CSV table: line {reader.line_num}: {error}."
-        ) from error
-    if not rows:
-        raise OpinionError(f"{path} is empty; its first line must name the columns.")
-    return [cell.strip() for cell in rows[0][1]], rows[1:]
-
-
-def _files(
-    names: Sequence[str], folder: Path, lines: Sequence[int], problems: list[Problem]
-) -> tuple[Path, ...]:
-    """The file of each name; what has none, or one that was there, is a problem."""
-    find = _Finder(folder)
-    line_of: dict[str, int] = {}
-    paths = []
-    for line, name in zip(lines, names, strict=True):
-        try:
-            path = find(name)
-        except ValueError as error:
-            problems.append((line, str(error)))
-            path = folder / name
-        paths.append(path)
-        earlier = line_of.setdefault(os.path.normpath(path), line)
-        if earlier != line:
-            problems.append((line, f"image {name!r} is already in line {earlier}"))
-    return tuple(paths)
-
-
-class _Finder:
-    """Finds the files that a table names, within one folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.by_folded_name: dict[str, list[Path]] | None = None
-
-    def __call__(self, name: str) -> Path:
-        """The file of that name; ValueError says why there is none."""
-        relative = Path(name)
-        if not name.strip():
-            raise ValueError("the image's name is empty")
-        if relative.is_absolute() or ".." in relative.parts:
-            raise ValueError(f"image {name!r} is not inside {self.folder}")
-        found = self.folder / relative
-        if os.path.isfile(found):  # False also for names that no file can have
-            return found
-        if self.by_folded_name is None:
-            self.by_folded_name = {}
-            for file in sorted(self.folder.rglob("*")):
-                key = file.relative_to(self.folder).as_posix().casefold()
-                self.by_folded_name.setdefault(key, []).append(file)
-        similar = self.by_folded_name.get(relative.as_posix().casefold(), [])
-        if len(similar) > 1:
-            raise ValueError(
-                f"image {name!r} could be any of {[file.name for file in similar]}"
+def _chosen(
+    path: Path, table: Table, wanted: Mapping[str, str | Sequence[str] | None]
+) -> dict[str, list[str]]:
+    """The names of the columns that are used, by what they hold."""
+    roles = {
+        role: [names] if isinstance(names, str) else list(names or ())
+        for role, names in wanted.items()
+    }
+    if table.unit == "entry" and {"image_id", "label"} <= set(table.header):
+        idealo = {"image": ["image_id"], "votes": ["label"]}
+        roles |= {
+            role: names for role, names in idealo.items() if roles[role] == [role]
+        }
+    asked = {name for role, names in roles.items() if names != [role] for name in names}
+    chosen = {}
+    for role, names in roles.items():
+        if names == [role] and (role not in table.header or role in asked):
+            continue  # not there, or there as something else
+        if names and names != [role] and role in ("std", "votes") and roles["observer"]:
+            raise UsageError(
+                f"{role} and observer exclude each other: of single votes {role} is "
+                "computed."
             )
-        if not similar or not os.path.isfile(similar[0]):
-            raise ValueError(f"image {name!r} is not in {self.folder}")
-        return similar[0]
+        if names:
+            chosen[role] = names
+    if roles["observer"]:
+        chosen = {r: n for r, n in chosen.items() if r not in ("std", "votes")}
+    if "image" not in chosen:
+        raise UnknownNameError(f"column of {path}", "image", table.header)
+    if "mos" not in chosen and "votes" not in chosen:
+        raise UnknownNameError(f"column of {path}", "mos", table.header)
+    for name in (name for names in chosen.values() for name in names):
+        if name not in table.header:
+            raise UnknownNameError(f"column of {path}", name, table.header)
+        if (count := table.header.count(name)) > 1:
+            raise OpinionError(f"{path} has {count} columns {name!r}.")
+    return chosen
 
 
-def _numbers(
-    name: str, texts: Sequence[str], lines: Sequence[int], problems: list[Problem]
-) -> FloatArray:
-    """The column as float64; NaN, and a problem, where it has no finite number."""
-    values = np.full(len(texts), math.nan)
-    for row, text in enumerate(texts):
-        # float() reads "3_5" as 35, but in a table it is a slip.
-        with contextlib.suppress(ValueError):
-            values[row] = math.nan if "_" in text else float(text)
-        if not math.isfinite(values[row]):
-            values[row] = math.nan
-            problems.append((lines[row], f"{name} {text!r} is not a finite number"))
-    return values
+def _without_bad(
+    together: Sequence[Sequence[int]], rows: Rows, problems: Sequence[Problem]
+) -> list[list[int]]:
+    """The rows of each image without those that have problems."""
+    bad = {place for place, _ in problems}
+    left = [[row for row in rows_ if rows.place[row] not in bad] for rows_ in together]
+    return [members for members in left if members]
 
 
-def _range_of(
-    mos: str,
-    scores: FloatArray,
-    declared: tuple[float, float] | None,
-    lines: Sequence[int],
-    problems: list[Problem],
-) -> tuple[float, float]:
-    """The declared range or the narrowest common one; scores beyond it are problems."""
-    if declared is not None:
-        low, high = declared
-        for row in np.flatnonzero((scores < low) | (scores > high)).tolist():
-            text = f"{mos} {scores[row]:.12g} is outside {low:.12g} to {high:.12g}"
-            problems.append((lines[row], text))
-        return float(low), float(high)
-    known = scores[np.isfinite(scores)]
-    for low, high in COMMON_RANGES:
-        if np.all((known >= low) & (known <= high)):
-            return float(low), float(high)
-    low, high = float(known.min()), float(known.max())
-    text = f"{mos} goes from {low:g} to {high:g}, which is on no common scale; "
-    problems.append((0, text + "give the range of possible scores"))
-    return low, high
-
-
-def _report(path: Path, problems: list[Problem]) -> str:
+def _report(
+    path: Path, table: Table, problems: Sequence[Problem], head: str = "cannot be used"
+) -> str:
     listed = [
-        f"  line {line}: {text}" if line else f"  {text}"
-        for line, text in sorted(problems)[:_LISTED]
+        f"  {table.unit} {place}: {text}" if place else f"  {text}"
+        for place, text in sorted(problems)[:_LISTED]
     ]
     if len(problems) > _LISTED:
         listed.append(f"  and {len(problems) - _LISTED} more")
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-    return "\n".join([f"{path} cannot be used ({count}):", *listed])
+    return "\n".join([f"{path} {head} ({count}):", *listed])

@@ -47,7 +47,7 @@ def as_labels(
         if given:
             raise UsageError(f"{given} cannot change labels that were read already.")
         return labels
-    if images is None:
+    if images is None or labels is None:
         raise UsageError("Name the folder of the images.")
     known = [*inspect.signature(read_labels).parameters][2:]
     for name in columns:
