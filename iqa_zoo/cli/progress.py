@@ -14,34 +14,45 @@ class EpochProgress(keras.callbacks.Callback):
     def __init__(self) -> None:
         super().__init__()
         self.bar: Any = None
+        self.before = 0  # steps of the stage before the present epoch
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        self.bar = tqdm(
-            total=None,
-            unit="step",
-            file=sys.stderr,
-            disable=not sys.stderr.isatty(),
-            leave=False,
-        )
+        self.bar = None
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        if steps := self.params.get("steps"):
-            self.bar.total = steps * self.params["epochs"]
-        self.bar.set_description(f"epoch {epoch + 1}/{self.params['epochs']}")
+        self.before = epoch * self.params["steps"]
+        if self.bar is not None:
+            self.bar.set_description(self._epoch(epoch))
 
     def on_train_batch_end(
         self, batch: int, logs: dict[str, Any] | None = None
     ) -> None:
-        self.bar.update()
+        done = self.before + batch + 1
+        if self.bar is None:
+            # Made late: a training that goes on begins in the middle, and its rate
+            # is that of its own steps.
+            self.bar = tqdm(
+                desc=self._epoch(self.before // self.params["steps"]),
+                total=self.params["steps"] * self.params["epochs"],
+                initial=done - 1,
+                unit="step",
+                file=sys.stderr,
+                disable=not sys.stderr.isatty(),
+                leave=False,
+            )
+        self.bar.update(done - self.bar.n if not self.bar.disable else 1)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         logs = logs or {}
-        self.bar.total = self.bar.n // (epoch + 1) * self.params["epochs"]
-        line = f"epoch {epoch + 1}/{self.params['epochs']}  loss {logs['loss']:.4f}"
+        line = f"{self._epoch(epoch)}  loss {logs['loss']:.4f}"
         if "validation_srocc" in logs:
             line += f"  validation SROCC {logs['validation_srocc']:.3f}"
-        with self.bar.external_write_mode(file=sys.stderr):
+        with tqdm.external_write_mode(file=sys.stderr):
             click.echo(line, err=True)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        self.bar.close()
+        if self.bar is not None:
+            self.bar.close()
+
+    def _epoch(self, epoch: int) -> str:
+        return f"epoch {epoch + 1}/{self.params['epochs']}"

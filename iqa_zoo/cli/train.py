@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -46,6 +47,9 @@ from iqa_zoo.cli.opinions import opinion_options, read
     show_default=True,
     help="Of all that is random.",
 )
+@click.option(
+    "--limit", type=click.IntRange(1), help="Train on so many of the images only."
+)
 @click.option("--epochs", type=click.IntRange(1), help="Instead of the recipe's.")
 @click.option(
     "--precision",
@@ -53,6 +57,32 @@ from iqa_zoo.cli.opinions import opinion_options, read
     default="auto",
     show_default=True,
     help="auto is float32 on a CPU, 16 bits for most of the work on a GPU or TPU.",
+)
+@click.option(
+    "--strategy",
+    type=click.Choice(["auto", "one", "mirrored", "workers", "tpu"]),
+    default="auto",
+    show_default=True,
+    help="How the work is shared: one device, all devices of this machine, the "
+    "workers named in TF_CONFIG, or a TPU.",
+)
+@click.option(
+    "--save-seconds",
+    type=click.FloatRange(0),
+    default=300,
+    show_default=True,
+    help="A checkpoint is written after each epoch and so long after the last one.",
+)
+@click.option(
+    "--learning-curve",
+    is_flag=True,
+    help="Train with 25, 50, 100 ... of the labels and with all: shows what more "
+    "labels would bring.",
+)
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Say what would happen, how long it takes and how much memory; write nothing.",
 )
 @click.option(
     "--cache",
@@ -66,15 +96,21 @@ def command(
     split: int | None,
     everything: bool,
     seed: int,
+    limit: int | None,
     epochs: int | None,
     precision: str,
+    strategy: str,
+    save_seconds: float,
+    learning_curve: bool,
+    dry_run: bool,
     cache: str | None,
     **columns: Any,
 ) -> None:
     """Train a model on your own opinion scores.
 
-    The folder OUT gets the weights, their card, the split, the history of the losses
-    and the figures; its path is taken wherever a model's name is.
+    The folder OUT gets the weights, their card, the split, the scores of all images,
+    the figures and diagrams; its path is taken wherever a model's name is. A training
+    that was interrupted or killed goes on when the same command is given again.
 
     \b
     Example:
@@ -83,28 +119,85 @@ def command(
     """
     if everything and split is not None:
         raise click.UsageError("--all keeps no test images, so --split says nothing.")
+    if learning_curve and (everything or limit is not None):
+        raise click.UsageError(
+            "--learning-curve measures on test images and varies the number of images "
+            "itself: leave out --all and --limit."
+        )
     from iqa_zoo.engines.quiet import stay_quiet
 
     stay_quiet()  # TensorFlow says what it was compiled for
     labels = read(**columns)
 
     from iqa_zoo.cli.progress import EpochProgress
+
+    how = {
+        "model": model,
+        "out": out,
+        "start": start,
+        "split": None if everything else split or 0,
+        "epochs": epochs,
+        "precision": precision,
+        "cache": cache,
+    }
+    if dry_run:
+        from iqa_zoo.training.plan import plan
+
+        _print_plan(plan(labels, limit=limit, **how))
+        return
+    how |= {
+        "seed": seed,
+        "strategy": strategy,
+        "save_seconds": save_seconds,
+        "callbacks": [EpochProgress()],
+        "command": shlex.join(["iqa-zoo", *sys.argv[1:]]),
+    }
+    if learning_curve:
+        from iqa_zoo.training.curve import labels_for_more
+        from iqa_zoo.training.curve import learning_curve as curve
+
+        points = curve(labels, **how)
+        _print_points(points)
+        click.echo(labels_for_more(points), err=True)
+        return
     from iqa_zoo.training.train import train
 
-    folder = train(
-        labels,
-        model=model,
-        out=out,
-        start=start,
-        split=None if everything else split or 0,
-        seed=seed,
-        epochs=epochs,
-        precision=precision,
-        cache=cache,
-        callbacks=[EpochProgress()],
-        command=shlex.join(["iqa-zoo", *sys.argv[1:]]),
-    )
-    _report(folder)
+    _report(train(labels, limit=limit, **how))
+
+
+def _print_plan(plan: Mapping[str, Any]) -> None:
+    """What a dry run found, as a table on stdout."""
+    parts = ", ".join(f"{count} {part}" for part, count in plan["images"].items())
+    click.echo(f"model    {plan['model']}")
+    click.echo(f"images   {parts}")
+    for number, stage in enumerate(plan["stages"], 1):
+        kept = "kept on the disk" if stage["kept"] else "anew in each epoch"
+        click.echo(
+            f"stage {number}  {stage['name']}: {stage['epochs']} epochs, "
+            f"{stage['steps']} steps, about {duration(stage['seconds'])}\n"
+            f"         {stage['pictures']} pictures are prepared "
+            f"({stage['bytes'] / 1e9:.2f} GB, {kept})"
+        )
+    click.echo(f"time     about {duration(plan['seconds'])} on this machine")
+    click.echo(f"memory   about {plan['memory'] / 1e9:.1f} GB")
+    click.echo(f"disk     {plan['free'] / 1e9:.1f} GB free")
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it: 40 s, 12 min, 3 h 20 min."""
+    minutes, hours = round(seconds / 60), int(seconds // 3600)
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{hours} h {minutes - 60 * hours} min" if hours else f"{minutes} min"
+
+
+def _print_points(points: Sequence[Mapping[str, Any]]) -> None:
+    """A learning curve as a table on stdout."""
+    click.echo(f"{'labels':>7}{'SROCC':>8}  95 % interval")
+    for p in points:
+        click.echo(
+            f"{p['labels']:>7}{p['srocc']:>8.3f}  {p['low']:.3f} to {p['high']:.3f}"
+        )
 
 
 def _report(folder: Any) -> None:

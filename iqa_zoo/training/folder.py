@@ -14,19 +14,23 @@ from safetensors.numpy import save
 
 from iqa_zoo import cards, registry
 from iqa_zoo.data.manifest import Labels
+from iqa_zoo.evaluation.plots import history as plot_history
+from iqa_zoo.evaluation.plots import scatter
 from iqa_zoo.files import sha256, write_bytes
 
 TAG = "run"  # the weight set of a run's card
+LOGS = "logs"  # the folder that TensorBoard reads
 
 
 def write_run(
     out: Path,
-    entry: registry.Entry,
+    card: Mapping[str, Any],
     network: keras.Model,
     metrics: Mapping[str, Any],
     history: Sequence[Mapping[str, Any]],
     labels: Labels,
     parts: Mapping[str, np.ndarray],
+    scores: np.ndarray,
     seen: frozenset[str],
     command: str,
 ) -> None:
@@ -36,16 +40,38 @@ def write_run(
     seen_text = "".join(f"{each}\n" for each in sorted(seen)).encode()
     write_bytes(out / "seen.txt", seen_text)
     part_of = {row: part for part, rows in parts.items() for row in rows}
-    _write_csv(
-        out / "split.csv",
+    drawn = sorted(part_of)  # some may have been left out
+    named = [(labels.names[row], part_of[row], row) for row in drawn]
+    write_table(
+        out / "split.csv", [{"image": name, "part": part} for name, part, _ in named]
+    )
+    write_table(
+        out / "scores.csv",
         [
-            {"image": name, "part": part_of[row]}
-            for row, name in enumerate(labels.names)
+            {
+                "image": name,
+                "part": part,
+                "mos": labels.mos[row],
+                "score": round(scores[row], 4),
+            }
+            for name, part, row in named
         ],
     )
-    _write_csv(out / "history.csv", history)
+    write_history(out, history)
+    for part in ("test", "validation"):
+        if part in metrics:
+            scatter(
+                out / "scatter.png",
+                labels.mos[parts[part]],
+                scores[parts[part]],
+                title=f"{card['title']}: {part} images",
+                figures=metrics[part],
+            )
+            break
+    plot_history(out / "history.png", history)
+    write_bytes(out / "command.txt", f"{command}\n".encode())
     write_bytes(out / "metrics.json", (json.dumps(metrics, indent=1) + "\n").encode())
-    card = {k: v for k, v in entry.card.items() if k not in ("weights", "preferred")}
+    card = {k: v for k, v in card.items() if k not in ("weights", "preferred")}
     card["default_weights"] = TAG
     card["weights"] = {
         TAG: {
@@ -78,9 +104,16 @@ def write_run(
     write_bytes(out / "card.toml", tomli_w.dumps(card).encode())
 
 
-def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+def write_history(out: Path, history: Sequence[Mapping[str, Any]]) -> None:
+    """Write the losses of the epochs so far."""
+    write_table(out / "history.csv", history)
+
+
+def write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write a CSV table, whole or not at all; the columns are those of all rows."""
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else [])
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    writer = csv.DictWriter(text, columns, restval="")
     writer.writeheader()
     writer.writerows(rows)
     write_bytes(path, text.getvalue().encode("utf-8", "surrogateescape"))

@@ -23,11 +23,13 @@ from iqa_zoo.data.sources import as_labels
 from iqa_zoo.data.splits import fixed_split
 from iqa_zoo.errors import TrainingError, UsageError
 from iqa_zoo.evaluation.figures import constant_figures, figures
+from iqa_zoo.evaluation.intervals import bootstrap
 from iqa_zoo.files import fingerprint, sha256
 from iqa_zoo.images import read_image
 from iqa_zoo.training import checkpoints
 from iqa_zoo.training.devices import is_chief, policy, strategy_of
-from iqa_zoo.training.folder import write_run
+from iqa_zoo.training.events import Events
+from iqa_zoo.training.folder import LOGS, write_history, write_run
 from iqa_zoo.training.inputs import Inputs
 from iqa_zoo.training.interrupts import Interrupt, deferred
 from iqa_zoo.training.loop import Loop
@@ -37,6 +39,7 @@ from iqa_zoo.training.unfinished import Unfinished, claimed
 
 logger = logging.getLogger("iqa_zoo")
 
+HELD_OUT = {"validation", "test"}
 LOOK = 10  # steps between two looks at the losses; a GPU waits for nobody between them
 
 
@@ -49,6 +52,7 @@ def train(
     start: str | os.PathLike[str] = "best",
     split: int | None = 0,
     train_on_validation: bool = False,
+    limit: int | None = None,
     seed: int = 0,
     epochs: int | None = None,
     precision: str = "auto",
@@ -69,14 +73,17 @@ def train(
         images: folder of the images that the table names.
         model: a model's name; None for the one that `score` uses.
         out: folder to make; it may exist but must be empty, or hold a training that is
-            not finished. It gets `weights`, `card.toml`, `split.csv`, `history.csv` and
-            `metrics.json`, and its path is taken wherever a model's name is.
+            not finished. It gets the weights and their card, the split, the scores of
+            all images, the figures, diagrams, the losses as a table and for TensorBoard
+            and the command; its path is taken wherever a model's name is.
         start: "best" for the weights that come with the model, else its backbone's;
             "imagenet", "random", or a model's name or run's folder to start from.
         split: seed of the 80/20 split into training and test images, the last tenth
             of the training images being for validation; None trains on all.
         train_on_validation: trains on the validation images too; for a recipe that is
             settled. They are then reported as trained on.
+        limit: of the images to train on, take only so many (those that the split's
+            permutation has first).
         seed: of everything random in the training; the seeds of Python, NumPy and
             TensorFlow are set to it.
         epochs: instead of the recipe's, for every stage.
@@ -108,15 +115,19 @@ def train(
         OutputError: `out` cannot be written, or, which is found before the first step,
             has no room for the weights.
     """
-    if seed < 0 or (split or 0) < 0 or (epochs is not None and epochs < 1):
-        raise UsageError("seed and split start from 0, epochs from 1.")
+    least = {"seed": (seed, 0), "split": (split, 0), "epochs": (epochs, 1)}
+    for argument, (given, low) in {**least, "limit": (limit, 1)}.items():
+        if given is not None and given < low:
+            raise UsageError(f"{argument} is {given}; it starts from {low}.")
     name = model or registry.default_model()
     entry = registry.resolve(name, None)
     out = Path(out)
     labels = as_labels(labels, images, **columns)
     scale, bins = tuple(entry.output["scale"]), entry.output["bins"]
     targets = labels.distribution(scale, bins).astype(np.float32)
-    parts = _split(labels, split, train_on_validation)
+    parts = parts_of(labels, split, train_on_validation)
+    if limit is not None:
+        parts["train"] = parts["train"][:limit]
     recipe = [
         stage if epochs is None else {**stage, "epochs": epochs}
         for stage in entry.card["recipe"]
@@ -127,7 +138,7 @@ def train(
     chief = is_chief(devices)
     with policy(precision) as precise, _place(out, chief) as place:
         with devices.scope():
-            network, source = _start(name, start)
+            network, source = started(name, start)
         seen = source.seen() if source else frozenset()
         fingerprints = _fingerprints(labels.paths)
         _check_unseen(seen, fingerprints, parts, start)
@@ -169,7 +180,8 @@ def train(
                 labels.paths,
                 entry.input,
                 Path(cache or place.folder),
-                place.folder,
+                spare=place.folder,
+                fingerprints=fingerprints,
             )
             answer = run.stage(number, stage, inputs, below_too)
 
@@ -183,20 +195,32 @@ def train(
             "range": list(labels.range),
             "direction": labels.direction,
         }
+        scores = np.full(len(labels.names), np.nan)
         for part, rows in parts.items():
+            shares = answer(inputs, rows).astype(np.float64)
+            scores[rows] = opinions.mean_and_std(shares, scale)[0]
             if len(rows) < 2:  # one picture agrees with anything
                 continue
-            shares = answer(inputs, rows).astype(np.float64)
-            metrics[part] = figures(
-                labels, rows, opinions.mean_and_std(shares, scale)[0], shares, scale
-            )
+            metrics[part] = figures(labels, rows, scores[rows], shares, scale)
             metrics[f"{part}_constant"] = constant_figures(
                 labels, rows, parts["train"], scale, bins
             )
+        for part in HELD_OUT & metrics.keys():
+            metrics[f"{part}_intervals"] = _intervals(labels, parts[part], scores)
         if chief:
+            card = {**entry.card, "recipe": recipe}
             seen |= {fingerprints[row] for row in parts["train"]}
             write_run(
-                out, entry, network, metrics, run.history, labels, parts, seen, command
+                out,
+                card,
+                network,
+                metrics,
+                run.history,
+                labels,
+                parts,
+                scores,
+                seen,
+                command,
             )
     return out
 
@@ -219,6 +243,7 @@ class _Run:
 
     def __post_init__(self) -> None:
         self.history: list[dict[str, Any]] = []
+        self.events = Events(self.place.out / LOGS)
         self.best: dict[str, Any] = {}  # of the stage: epoch, validation SROCC
         self.best_weights: dict[str, np.ndarray] = {}
         self.done = 0  # steps of all stages
@@ -360,16 +385,20 @@ class _Run:
         row = {"stage": stage["name"], "epoch": epoch, "loss": total / count}
         rows = self.parts.get("validation", ())
         if len(rows) > 1:
-            sign = 1 if self.labels.direction == "higher_is_better" else -1
             bins = opinions.bin_values(self.scale, self.targets.shape[1])
             with loop.averaged():
                 found = answer(loop.batches.inputs, rows) @ bins
-                row["validation_srocc"] = srocc(sign * self.labels.mos[rows], found)
+                row["validation_srocc"] = srocc(
+                    _sign(self.labels) * self.labels.mos[rows], found
+                )
                 better = row["validation_srocc"] > self.best.get("srocc", -2)
                 if "patience" in stage and better:
                     self.best = {"epoch": epoch, "srocc": row["validation_srocc"]}
                     self.best_weights = {v.path: v.numpy() for v in loop.trained}
         self.history.append(row)
+        if self.chief:
+            write_history(self.place.out, self.history)
+            self.events.write(len(self.history), row)
         return row
 
     def _ended(self, step: int, loop: Loop, patience: int | None) -> bool:
@@ -424,7 +453,23 @@ def _below(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarra
     return {name.removeprefix(prefix): arrays[name] for name in named}
 
 
-def _split(
+def _intervals(
+    labels: Labels, rows: np.ndarray, scores: np.ndarray
+) -> dict[str, tuple[float, float]]:
+    """95 % intervals of the figures of `rows`, by drawing images or groups anew."""
+    groups = labels.group or labels.reference
+    return bootstrap(
+        _sign(labels) * labels.mos[rows],
+        scores[rows],
+        groups=[str(groups[row]) for row in rows] if groups else None,
+    )
+
+
+def _sign(labels: Labels) -> int:
+    return 1 if labels.direction == "higher_is_better" else -1
+
+
+def parts_of(
     labels: Labels, seed: int | None, train_on_validation: bool
 ) -> dict[str, np.ndarray]:
     if seed is None:
@@ -439,7 +484,7 @@ def _split(
     }
 
 
-def _start(
+def started(
     name: str, start: str | os.PathLike[str]
 ) -> tuple[keras.Model, registry.Entry | None]:
     """The network to train, and the weight set that it starts from, if one."""

@@ -12,7 +12,7 @@ import math
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -20,7 +20,7 @@ import tensorflow as tf
 
 from iqa_zoo.data.pictures import Decoded, pictures
 from iqa_zoo.errors import OutputError, UnknownNameError
-from iqa_zoo.files import atomic_write
+from iqa_zoo.files import atomic_write, fingerprint
 from iqa_zoo.images import read_image
 from iqa_zoo.training.inputs import Inputs
 
@@ -57,42 +57,71 @@ def _layer(network: keras.Model, name: str) -> keras.layers.Layer:
     return network.get_layer(name)
 
 
+class Sized(NamedTuple):
+    """What is kept of a picture for a stage, and the room for it.
+
+    Attributes:
+        shape: (views, h, w, channels).
+        dtype: float16 behind frozen layers, else uint8.
+        free: free bytes of the disk.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    free: int
+
+    @property
+    def each(self) -> int:
+        """Bytes a picture."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+    def fits(self, count: int) -> bool:
+        """Whether so many pictures leave the disk some room."""
+        return count * self.each <= LARGEST_SHARE * self.free
+
+
+def kept_size(
+    network: keras.Model, stage: Mapping[str, Any], rule: Mapping[str, Any], place: Path
+) -> Sized:
+    """What would be kept of each picture for a stage in the folder `place`."""
+    trunk = below(network, stage["frozen_to"])
+    while not place.exists():
+        place = place.parent
+    views = _views(trunk, stage.get("mirror", False))
+    return Sized(*_kept(trunk, rule, views), shutil.disk_usage(place).free)
+
+
 def stage_inputs(
     network: keras.Model,
     stage: Mapping[str, Any],
     paths: Sequence[Path],
     rule: Mapping[str, Any],
     cache: Path,
-    spare: Path,
+    *,
+    spare: Path | None = None,
+    fingerprints: Sequence[str] | None = None,
 ) -> tuple[Inputs, bool]:
     """What a stage trains on, and whether its frozen layers run in every step.
 
     Where the disk has room these are `cached_inputs`, else pictures read each time.
+
+    Args: as of `cached_inputs`.
     """
     trunk = below(network, stage["frozen_to"])
     mirror = stage.get("mirror", False)
-    shape, dtype = _kept(trunk, rule, _views(trunk, mirror))
-    needed = len(paths) * math.prod(shape) * dtype.itemsize
-    free = _free(cache)
-    if needed > LARGEST_SHARE * free:
+    place = cached_at(trunk, paths, rule, cache, mirror, fingerprints)
+    size = kept_size(network, stage, rule, cache)
+    if not place.exists() and not size.fits(len(paths)):
         logger.warning(
             "%s has %.1f GB free and the prepared pictures need %.1f GB: they are "
             "prepared anew in each epoch, which takes longer. A cache folder on "
             "another disk would help.",
             cache,
-            free / 1e9,
-            needed / 1e9,
+            size.free / 1e9,
+            len(paths) * size.each / 1e9,
         )
         return Decoded(paths, rule), trunk is not None
-    inputs = cached_inputs(trunk, paths, rule, cache, spare=spare, mirror=mirror)
-    return inputs, False
-
-
-def _free(folder: Path) -> int:
-    """Free bytes of the disk that `folder` is, or would be, on."""
-    while not folder.exists():
-        folder = folder.parent
-    return shutil.disk_usage(folder).free
+    return _cached(trunk, paths, rule, place, spare, mirror), False
 
 
 def _views(trunk: keras.Model | None, mirror: bool) -> int:
@@ -139,13 +168,42 @@ def cached_inputs(
         ImageError: a picture that cannot be read.
         OutputError: no folder takes the file.
     """
+    place = cached_at(trunk, paths, rule, cache, mirror)
+    return _cached(trunk, paths, rule, place, spare, mirror)
+
+
+def cached_at(
+    trunk: keras.Model | None,
+    paths: Sequence[Path],
+    rule: Mapping[str, Any],
+    cache: Path,
+    mirror: bool,
+    fingerprints: Sequence[str] | None = None,
+) -> Path:
+    """The file of `cached_inputs`; `fingerprints` of the pictures, where known."""
+    key = _key(
+        trunk,
+        fingerprints or [fingerprint(path) for path in paths],
+        rule,
+        _views(trunk, mirror),
+    )
+    return cache / f"inputs-{key}.npy"
+
+
+def _cached(
+    trunk: keras.Model | None,
+    paths: Sequence[Path],
+    rule: Mapping[str, Any],
+    place: Path,
+    spare: Path | None,
+    mirror: bool,
+) -> np.ndarray:
     views = _views(trunk, mirror)
-    place = cache / f"inputs-{_key(trunk, paths, rule, views)}.npy"
     if not place.exists():
         try:
             _compute(trunk, paths, rule, views, place)
         except OutputError as error:
-            if spare in (None, cache):
+            if spare in (None, place.parent):
                 raise
             logger.warning("Nothing is kept for the next run: %s", error)
             place = spare / place.name
@@ -197,7 +255,7 @@ def _compute(
 
 def _key(
     trunk: keras.Model | None,
-    paths: Sequence[Path],
+    fingerprints: Sequence[str],
     rule: Mapping[str, Any],
     views: int,
 ) -> str:
@@ -208,6 +266,6 @@ def _key(
         hash_.update(f"{last.name} {last.compute_dtype}".encode())
         for variable in trunk.variables:
             hash_.update(variable.path.encode() + variable.numpy().tobytes())
-    for path in paths:
-        hash_.update(hashlib.sha256(path.read_bytes()).digest())
+    for each in fingerprints:
+        hash_.update(each.encode())
     return hash_.hexdigest()[:32]

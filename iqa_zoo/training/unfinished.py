@@ -30,6 +30,7 @@ PARTS = {
     "scatter.png",
     "history.png",
     "scores.csv",
+    "command.txt",
     "logs",
 }
 

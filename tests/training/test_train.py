@@ -69,8 +69,9 @@ def table(path):
 
 def test_files(run):
     assert {path.name for path in run.iterdir()} == {
-        *("weights.safetensors", "card.toml"),
-        *("split.csv", "history.csv", "metrics.json", "seen.txt"),
+        *("weights.safetensors", "card.toml", "seen.txt", "command.txt"),
+        *("split.csv", "scores.csv", "metrics.json"),
+        *("history.csv", "history.png", "scatter.png", "logs"),
     }
 
 
@@ -256,12 +257,12 @@ def test_seen_images_and_training_on_all(eager, run, opinions, cache, tmp_path):
 
 
 def test_best_start_is_the_default_weights(run):
-    from iqa_zoo.training.train import _start
+    from iqa_zoo.training.train import started
 
     made = cards.read_card(run / "card.toml")
     with pytest.MonkeyPatch.context() as patch, packaged(**made):
         patch.setattr("iqa_zoo.store.own_folder", lambda: run)
-        network, source = _start(NAME, "best")
+        network, source = started(NAME, "best")
         arrays = registry.resolve(NAME).arrays()
     assert source.name == f"{NAME}.run"
     for path, variable in registry.variables(network).items():
@@ -269,22 +270,22 @@ def test_best_start_is_the_default_weights(run):
 
 
 def test_best_start_without_weights_is_imagenet(monkeypatch):
-    from iqa_zoo.training.train import _start
+    from iqa_zoo.training.train import started
 
     asked = []
     monkeypatch.setattr(registry, "fill_backbone", lambda *a: asked.append(a))
     monkeypatch.setattr(registry, "_backbone", lambda card: "some")
     monkeypatch.setattr(store, "read_imagenet", lambda backbone: {})
     for start, fills in (("best", 1), ("imagenet", 2), ("random", 2)):
-        assert _start(NAME, start)[1] is None
+        assert started(NAME, start)[1] is None
         assert len(asked) == fills
 
 
 def test_start_from_another_model(run):
-    from iqa_zoo.training.train import _start
+    from iqa_zoo.training.train import started
 
     with pytest.raises(WeightsError, match=r"weight file of .*run"):
-        _start("nima-mobilenetv2", run)
+        started("nima-mobilenetv2", run)
 
 
 # --- what is refused ------------------------------------------------------------------
@@ -298,9 +299,10 @@ def test_start_from_another_model(run):
         ({"start": "best"}, UsageError, "backbone"),
         ({"precision": "float61"}, UnknownNameError, "float32"),
         ({"mos": "moss"}, UnknownNameError, "mos"),
-        ({"split": -1}, UsageError, "start from 0"),
-        ({"seed": -1}, UsageError, "start from 0"),
+        ({"split": -1}, UsageError, "split is -1; it starts from 0"),
+        ({"seed": -1}, UsageError, "seed is -1; it starts from 0"),
         ({"epochs": 0}, UsageError, "from 1"),
+        ({"limit": 0}, UsageError, "from 1"),
         ({"start": "{run}", "split": 1}, UsageError, "would prove nothing"),
     ],
     ids=lambda x: "-".join(x) if isinstance(x, dict) else "",
