@@ -1,0 +1,95 @@
+"""How many labels do I need: the same training with fewer of them."""
+
+import json
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from iqa_zoo.data.manifest import Labels
+from iqa_zoo.errors import UsageError
+from iqa_zoo.evaluation.plots import learning_curve as plot
+from iqa_zoo.training.folder import write_table
+from iqa_zoo.training.train import parts_of, train
+
+logger = logging.getLogger("iqa_zoo")
+
+FEWEST = 25  # labels of the first point; each next one has twice as many
+
+
+def learning_curve(
+    labels: Labels,
+    *,
+    out: str | os.PathLike[str],
+    sizes: Sequence[int] | None = None,
+    split: int = 0,
+    **arguments: Any,
+) -> list[dict[str, Any]]:
+    """Train with more and more of the labels, and measure each on the same test images.
+
+    Args:
+        labels: opinions and images.
+        out: folder of the curve: a folder `labels-N` for each training, and
+            `learning-curve.csv` and `.png`. Trainings that are finished there are not
+            run again.
+        sizes: numbers of images to train on; None for 25, 50, 100, ... and all.
+        split: seed of the split whose test images measure all trainings.
+        **arguments: of `train`.
+
+    Returns:
+        For each size: labels, srocc, and the bounds low and high of its 95 % interval
+        over other test images of the kind.
+
+    Raises:
+        UsageError: a size that the training part does not have.
+        As `train`.
+    """
+    out = Path(out)
+    most = len(parts_of(labels, split)["train"])
+    if sizes is None:
+        doubled = [FEWEST * 2**k for k in range(32)]
+        sizes = [*(size for size in doubled if size < most), most]
+    for size in sizes:
+        if not 1 <= size <= most:
+            raise UsageError(f"The training part has {most} images, and not {size}.")
+    arguments.setdefault("cache", out / "cache")
+    points = []
+    for size in sizes:
+        run = out / f"labels-{size}"
+        if not (run / "card.toml").exists():
+            logger.info("Training on %d of %d images.", size, most)
+            train(labels, out=run, split=split, limit=size, **arguments)
+        metrics = json.loads((run / "metrics.json").read_text("utf-8"))
+        low, high = metrics["test_intervals"]["srocc"]
+        point = {"labels": size, "srocc": metrics["test"]["srocc"]}
+        points.append(point | {"low": low, "high": high})
+        write_table(out / "learning-curve.csv", points)
+    plot(out / "learning-curve.png", points)
+    return points
+
+
+def labels_for_more(points: Sequence[dict[str, Any]]) -> str:
+    """In words: what twice the labels would bring, judged by the curve's last steps.
+
+    The error 1 - SROCC falls about as a power of the number of labels (Hestness and
+    others, 2017), so its logarithm is fitted by a line to the last four points.
+    """
+    last = list(points)[-4:]
+    if len(last) < 3:
+        return "Three points or more are needed to say what further labels would bring."
+    x = np.log([point["labels"] for point in last])
+    y = np.log([max(1 - point["srocc"], 1e-3) for point in last])
+    slope = np.polyfit(x, y, 1)[0]
+    now = last[-1]
+    wider = (now["high"] - now["low"]) / 2
+    if slope >= 0:
+        return "Further labels have brought nothing here: the last points do not rise."
+    gain = (1 - now["srocc"]) * (1 - 2**slope)
+    return (
+        f"Twice the labels ({2 * now['labels']}) may bring SROCC from "
+        f"{now['srocc']:.3f} to about {now['srocc'] + gain:.3f}; the test images tell "
+        f"it to within {wider:.3f} only."
+    )
