@@ -20,17 +20,15 @@ import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
+from baselines import frozen_svr
 from machine import machine
 
-from iqa_zoo import cards, registry
+from iqa_zoo import registry
 from iqa_zoo.data.manifest import Labels, read_labels
 from iqa_zoo.data.splits import fixed_split
 from iqa_zoo.evaluation.figures import constant_figures, figures
 from iqa_zoo.files import write_bytes
-from iqa_zoo.training.stages import predict
 from iqa_zoo.training.train import train
-from iqa_zoo.training.trunk import above, below, cached_inputs
 
 RESULTS = Path(__file__).parent / "results" / "clive_splits.json"
 MODELS = ("nima-mobilenetv2", "nima-efficientnet-lite0")
@@ -103,25 +101,9 @@ def _trained(model: str, labels: Labels, split: int, options) -> dict:
 
 
 def _frozen(model: str, labels: Labels, split: int, options) -> dict:
-    from sklearn.svm import SVR
-
-    network = registry.load_model(model, "imagenet")
-    card = cards.all_cards()[model]
-    layer = card["recipe"][-1]["frozen_to"]
-    inputs = cached_inputs(
-        below(network, layer), labels.paths, card["input"], options.cache, mirror=True
-    )
-    place = options.cache / f"pooled-{model}.npy"
-    if not place.exists():
-        everything = np.arange(len(labels.mos))
-        np.save(place, predict(above(network, layer, "pool"), inputs, everything))
-    pooled = np.load(place)
     rows = fixed_split(len(labels.mos), split)
-    mean, spread = pooled[rows.train].mean(0), pooled[rows.train].std(0) + 1e-6
-    standardised = (pooled - mean) / spread
-    svr = SVR(C=10, epsilon=2, gamma=0.5 / 1280)
-    svr.fit(standardised[rows.train], labels.mos[rows.train])
-    return figures(labels, rows.test, svr.predict(standardised[rows.test]))
+    answers = frozen_svr(model, labels, rows.train, rows.test, options.cache)
+    return figures(labels, rows.test, answers)
 
 
 def _constant(model: str, labels: Labels, split: int, options) -> dict:

@@ -1,6 +1,7 @@
 """`iqa-zoo train`: a thin skin over `iqa_zoo.train`."""
 
 import shlex
+import statistics
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -33,6 +34,18 @@ from iqa_zoo.cli.opinions import opinion_options, read
     type=click.IntRange(0),
     show_default="0",
     help="Seed of the split into training and test images.",
+)
+@click.option(
+    "--shares",
+    type=click.Choice(["80/20", "60/20/20"]),
+    default="80/20",
+    show_default=True,
+    help="Parts of the split; a tenth of the 80 is for validation.",
+)
+@click.option(
+    "--repeats",
+    type=click.IntRange(2),
+    help="Train on so many splits, with the seeds 0, 1, 2 ..., and give the medians.",
 )
 @click.option(
     "--all",
@@ -94,6 +107,8 @@ def command(
     out: str,
     start: str,
     split: int | None,
+    shares: str,
+    repeats: int | None,
     everything: bool,
     seed: int,
     limit: int | None,
@@ -119,6 +134,11 @@ def command(
     """
     if everything and split is not None:
         raise click.UsageError("--all keeps no test images, so --split says nothing.")
+    if repeats is not None and (everything or split is not None or learning_curve):
+        raise click.UsageError(
+            "--repeats chooses the splits itself: leave out --all, --split and "
+            "--learning-curve."
+        )
     if learning_curve and (everything or limit is not None):
         raise click.UsageError(
             "--learning-curve measures on test images and varies the number of images "
@@ -136,6 +156,8 @@ def command(
         "out": out,
         "start": start,
         "split": None if everything else split or 0,
+        "shares": shares,
+        "limit": limit,
         "epochs": epochs,
         "precision": precision,
         "cache": cache,
@@ -143,7 +165,7 @@ def command(
     if dry_run:
         from iqa_zoo.training.plan import plan
 
-        _print_plan(plan(labels, limit=limit, **how))
+        _print_plan(plan(labels, **how))
         return
     how |= {
         "seed": seed,
@@ -152,17 +174,24 @@ def command(
         "callbacks": [EpochProgress()],
         "command": shlex.join(["iqa-zoo", *sys.argv[1:]]),
     }
+    if repeats is not None:
+        from iqa_zoo.training.curve import repeated
+
+        del how["split"]
+        _print_repeats(repeated(labels, repeats=repeats, **how))
+        return
     if learning_curve:
         from iqa_zoo.training.curve import labels_for_more
         from iqa_zoo.training.curve import learning_curve as curve
 
+        del how["limit"]
         points = curve(labels, **how)
         _print_points(points)
         click.echo(labels_for_more(points), err=True)
         return
     from iqa_zoo.training.train import train
 
-    _report(train(labels, limit=limit, **how))
+    _report(train(labels, **how))
 
 
 def _print_plan(plan: Mapping[str, Any]) -> None:
@@ -198,6 +227,16 @@ def _print_points(points: Sequence[Mapping[str, Any]]) -> None:
         click.echo(
             f"{p['labels']:>7}{p['srocc']:>8.3f}  {p['low']:.3f} to {p['high']:.3f}"
         )
+
+
+def _print_repeats(rows: Sequence[Mapping[str, Any]]) -> None:
+    """The test figures of several splits, and their medians, as a table on stdout."""
+    from iqa_zoo.cli.evaluate import print_figures
+
+    named = [{"model": f"split {row['split']}", **row} for row in rows]
+    keys = [key for key in rows[0] if key not in ("split", "n")]
+    medians = {key: statistics.median(row[key] for row in rows) for key in keys}
+    print_figures([*named, {"model": "median", **medians}], first="test part")
 
 
 def _report(folder: Any) -> None:

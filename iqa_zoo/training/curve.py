@@ -1,4 +1,4 @@
-"""How many labels do I need: the same training with fewer of them."""
+"""The same training again: with fewer labels, or on other splits."""
 
 import json
 import logging
@@ -48,7 +48,8 @@ def learning_curve(
         As `train`.
     """
     out = Path(out)
-    most = len(parts_of(labels, split)["train"])
+    shares = arguments.get("shares", "80/20")
+    most = len(parts_of(labels, split, shares=shares)["train"])
     if sizes is None:
         doubled = [FEWEST * 2**k for k in range(32)]
         sizes = [*(size for size in doubled if size < most), most]
@@ -69,6 +70,34 @@ def learning_curve(
         write_table(out / "learning-curve.csv", points)
     plot(out / "learning-curve.png", points)
     return points
+
+
+def repeated(
+    labels: Labels, *, out: str | os.PathLike[str], repeats: int, **arguments: Any
+) -> list[dict[str, Any]]:
+    """Train on the splits with the seeds 0 to `repeats` - 1, and measure each.
+
+    Args:
+        labels: opinions and images.
+        out: folder of the runs: `split-K` for each, and `repeats.csv`. Trainings that
+            are finished there are not run again.
+        repeats: how many, 1 or more.
+        **arguments: of `train`.
+
+    Returns:
+        For each split: split, and the test figures.
+    """
+    out = Path(out)
+    arguments.setdefault("cache", out / "cache")
+    rows = []
+    for split in range(repeats):
+        run = out / f"split-{split}"
+        if not (run / "card.toml").exists():
+            train(labels, out=run, split=split, **arguments)
+        metrics = json.loads((run / "metrics.json").read_text("utf-8"))
+        rows.append({"split": split, **metrics["test"]})
+        write_table(out / "repeats.csv", rows)
+    return rows
 
 
 def labels_for_more(points: Sequence[dict[str, Any]]) -> str:

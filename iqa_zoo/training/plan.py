@@ -28,6 +28,7 @@ def plan(
     out: str | os.PathLike[str],
     start: str | os.PathLike[str] = "best",
     split: int | None = 0,
+    shares: str = "80/20",
     train_on_validation: bool = False,
     limit: int | None = None,
     epochs: int | None = None,
@@ -48,7 +49,7 @@ def plan(
     """
     name = model or registry.default_model()
     entry = registry.resolve(name, None)
-    parts = parts_of(labels, split, train_on_validation)
+    parts = parts_of(labels, split, train_on_validation, shares)
     if limit is not None:
         parts["train"] = parts["train"][:limit]
     paths = labels.paths[:SAMPLE]

@@ -20,7 +20,7 @@ from iqa_zoo.correlation import srocc
 from iqa_zoo.data.manifest import Labels
 from iqa_zoo.data.pictures import Decoded
 from iqa_zoo.data.sources import as_labels
-from iqa_zoo.data.splits import fixed_split
+from iqa_zoo.data.splits import split_labels
 from iqa_zoo.errors import TrainingError, UsageError
 from iqa_zoo.evaluation.figures import constant_figures, figures
 from iqa_zoo.evaluation.intervals import bootstrap
@@ -51,6 +51,7 @@ def train(
     out: str | os.PathLike[str],
     start: str | os.PathLike[str] = "best",
     split: int | None = 0,
+    shares: str = "80/20",
     train_on_validation: bool = False,
     limit: int | None = None,
     seed: int = 0,
@@ -78,8 +79,10 @@ def train(
             and the command; its path is taken wherever a model's name is.
         start: "best" for the weights that come with the model, else its backbone's;
             "imagenet", "random", or a model's name or run's folder to start from.
-        split: seed of the 80/20 split into training and test images, the last tenth
-            of the training images being for validation; None trains on all.
+        split: seed of the split into images to train, to validate and to test on,
+            by groups or references where the table has any; None trains on all. A split
+            of the table's own goes before it.
+        shares: "80/20", a tenth of the 80 being for validation, or "60/20/20".
         train_on_validation: trains on the validation images too; for a recipe that is
             settled. They are then reported as trained on.
         limit: of the images to train on, take only so many (those that the split's
@@ -125,7 +128,7 @@ def train(
     labels = as_labels(labels, images, **columns)
     scale, bins = tuple(entry.output["scale"]), entry.output["bins"]
     targets = labels.distribution(scale, bins).astype(np.float32)
-    parts = parts_of(labels, split, train_on_validation)
+    parts = parts_of(labels, split, train_on_validation, shares)
     if limit is not None:
         parts["train"] = parts["train"][:limit]
     recipe = [
@@ -186,6 +189,7 @@ def train(
             answer = run.stage(number, stage, inputs, below_too)
 
         metrics = {
+            "model": entry.name,
             "start": (
                 source.name if source else "random" if start == "random" else "imagenet"
             ),
@@ -470,18 +474,19 @@ def _sign(labels: Labels) -> int:
 
 
 def parts_of(
-    labels: Labels, seed: int | None, train_on_validation: bool
+    labels: Labels,
+    seed: int | None,
+    train_on_validation: bool = False,
+    shares: str = "80/20",
 ) -> dict[str, np.ndarray]:
+    """The rows of each part that there is (see `data.splits.split_labels`)."""
     if seed is None:
         return {"train": np.arange(len(labels.mos))}
-    split = fixed_split(len(labels.mos), seed, groups=labels.group)
+    parts = split_labels(labels, seed, shares=shares)
     if train_on_validation:
-        return {"train": split.train, "test": split.test}
-    return {
-        "train": split.fitting,
-        "validation": split.validation,
-        "test": split.test,
-    }
+        validation = parts.pop("validation")
+        parts["train"] = np.concatenate([parts["train"], validation])
+    return {part: rows for part, rows in parts.items() if len(rows)}
 
 
 def started(
