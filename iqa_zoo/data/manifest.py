@@ -170,10 +170,11 @@ def read_labels(
     if not table.header:
         raise OpinionError(_report(path, table, table.problems or [(0, "no rows")]))
     names = _chosen(path, table, wanted)
-    inferred = direction is None
     if direction is None:
         is_dmos = "dmos" in "".join(names.get("mos", ())).lower()
         direction = "lower_is_better" if is_dmos else "higher_is_better"
+        if is_dmos:
+            _log.info("%s: low scores taken to be good, by their column's name", path)
 
     problems = list(table.problems)
     rows = parse_rows(table, names, folder, range, problems)
@@ -195,9 +196,7 @@ def read_labels(
         head = f"{skipped} of {total} rows are left out"
         _log.warning("%s", _report(path, table, problems, head))
     if range is None:
-        _log.info("%s: scores taken to be from %g to %g", path, *rows.range)
-    if inferred:
-        _log.info("%s: direction taken to be %s", path, direction)
+        _log.info("%s: range of scores taken to be %g to %g", path, *rows.range)
     opinions = merged(rows, together)
     votes_worst_first = opinions.votes
     if votes_worst_first is not None and direction == "lower_is_better":

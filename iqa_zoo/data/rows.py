@@ -206,8 +206,8 @@ def _other_facts(rows: Rows, row: int, first: int) -> str:
     for role, values in ((role, getattr(rows, role)) for role in facts):
         if values is not None and values[row] != values[first]:
             return (
-                f"{rows.names[role][0]} {str(values[row])!r} is {str(values[first])!r} "
-                f"for this image in {_place(rows, first)}"
+                f"{rows.names[role][0]} {_shown(values[row])} is "
+                f"{_shown(values[first])} for this image in {_place(rows, first)}"
             )
     return ""
 
@@ -260,7 +260,7 @@ def check_images(
         )
         for row, other in ((usable[a], usable[b]) for a, b in crossing):
             text = (
-                f"{rows.names[role][0]} {str(values[row])!r} is in {rows.split[row]} "
+                f"{rows.names[role][0]} {_shown(values[row])} is in {rows.split[row]} "
                 f"here and in {rows.split[other]} in {_place(rows, other)}"
             )
             problems.append((rows.place[row], text))
@@ -297,3 +297,7 @@ def merged(rows: Rows, together: Sequence[Sequence[int]]) -> Opinions:
 
 def _place(rows: Rows, row: int) -> str:
     return f"{rows.unit} {rows.place[row]}"
+
+
+def _shown(value: Path | str | int | None) -> str:
+    return repr(value.name if isinstance(value, Path) else value)

@@ -65,7 +65,10 @@ def _read_cells(path: Path, text: str) -> Table:
     delimiter = max(",;\t", key=first_line.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
-        rows = [(reader.line_num, cells) for cells in reader if cells]
+        # Spreadsheets write empty rows as delimiters alone.
+        rows = [
+            (reader.line_num, cells) for cells in reader if any(map(str.strip, cells))
+        ]
     except csv.Error as error:
         raise OpinionError(
             f"{path} is not a CSV table: line {reader.line_num}: {error}."
