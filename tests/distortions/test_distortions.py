@@ -16,8 +16,8 @@ SIGNED = {"mean_shift", "contrast"}
 
 @pytest.fixture(scope="module")
 def crops(photos):
-    names = ("chelsea", "coffee")
-    return [read_image(photos / f"{name}.jpg")[40:296, 90:346] for name in names]
+    names = ("astronaut", "chelsea", "coffee")
+    return [read_image(photos / f"{name}.jpg")[60:188, 110:238] for name in names]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -42,8 +42,28 @@ def test_signed_levels(crops):
     means = [distort(crops[0], "mean_shift", level).mean() for level in LEVELS]
     assert (np.diff(means) < 0).all()
     np.testing.assert_array_equal(distort(crops[0], "mean_shift", 3), crops[0])
-    spreads = [distort(crops[0], "contrast", level).std() for level in LEVELS]
-    assert (np.diff(spreads) < 0).all()
+    steep = [distort(crops[0], "contrast", level) for level in LEVELS]
+    assert (np.diff([new.std() for new in steep]) < 0).all()
+    # The error follows |strength + 0.2|: at -0.2 the curve's points are on the diagonal.
+    errors = np.array([np.square(new - 1.0 * crops[0]).mean() for new in steep])
+    strengths = np.abs(np.array(KINDS["contrast"].levels) + 0.2)
+    assert (np.diff(errors[[2, 1, 4, 0]]) > 0).all()
+    assert (np.diff(strengths[[2, 1, 4, 0]]) > 0).all()
+    assert errors[3] == pytest.approx(errors[2], rel=0.02)
+    assert strengths[3] == pytest.approx(strengths[2])
+
+
+def test_kadid_exact(crops):
+    """The authors stretch the picture to all of black to white, before and after."""
+    dull = crops[0] // 2 + 50
+    bright = distort(dull, "mean_shift", 1, kadid_exact=True)
+    values = (dull - 1.0 * dull.min()) / np.ptp(dull)
+    np.testing.assert_array_equal(bright, np.rint(255 * values))
+    assert bright.min() == 0 and bright.max() == 255
+    flat = np.full((8, 8, 3), 90, np.uint8)
+    assert (distort(flat, "darken", 5, kadid_exact=True) < 90).all()
+    with pytest.raises(UsageError, match="dbcnn_blur is no kind of KADID-10k"):
+        distort(dull, "dbcnn_blur", 1, kadid_exact=True)
 
 
 RANDOM = {
