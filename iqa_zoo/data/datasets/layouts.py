@@ -83,8 +83,8 @@ class Folder:
         return here
 
     def first(self, paths: Sequence[str]) -> str:
-        """The first of those paths that is there; the first of all if none is."""
-        return next((path for path in paths if self.find(path)), paths[0])
+        """The first of those paths that is there; the last of all if none is."""
+        return next((path for path in paths if self.find(path)), paths[-1])
 
     def file(self, path: str) -> Path:
         """The file of that path, which must be there."""

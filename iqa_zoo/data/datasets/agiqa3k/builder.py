@@ -1,0 +1,10 @@
+"""AGIQA-3K for TensorFlow Datasets."""
+
+from iqa_zoo.data.datasets.building import DatasetBuilder
+from iqa_zoo.data.datasets.reading import instructions
+
+
+class Builder(DatasetBuilder):
+    """AGIQA-3K, from the files that its publisher packs."""
+
+    MANUAL_DOWNLOAD_INSTRUCTIONS = instructions("agiqa3k")

@@ -1,0 +1,10 @@
+"""LIVE In the Wild for TensorFlow Datasets."""
+
+from iqa_zoo.data.datasets.building import DatasetBuilder
+from iqa_zoo.data.datasets.reading import instructions
+
+
+class Builder(DatasetBuilder):
+    """LIVE In the Wild, from the files that its publisher packs."""
+
+    MANUAL_DOWNLOAD_INSTRUCTIONS = instructions("clive")
