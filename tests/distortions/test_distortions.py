@@ -44,7 +44,7 @@ def test_signed_levels(crops):
     np.testing.assert_array_equal(distort(crops[0], "mean_shift", 3), crops[0])
     steep = [distort(crops[0], "contrast", level) for level in LEVELS]
     assert (np.diff([new.std() for new in steep]) < 0).all()
-    # The error follows |strength + 0.2|: at -0.2 the curve's points are on the diagonal.
+    # The error follows |strength + 0.2|: at -0.2 the points are on the diagonal.
     errors = np.array([np.square(new - 1.0 * crops[0]).mean() for new in steep])
     strengths = np.abs(np.array(KINDS["contrast"].levels) + 0.2)
     assert (np.diff(errors[[2, 1, 4, 0]]) > 0).all()
