@@ -67,6 +67,34 @@ def test_train_on_all_with_dmos_and_a_cache(eager, opinions, tmp_path):
     assert len(list(cache.iterdir())) == 1
 
 
+def test_dry_run(eager, opinions, tmp_path):
+    done = train(opinions, tmp_path / "run", "--dry-run", "--epochs", 2)
+    assert done.exit_code == 0, done.output
+    assert done.stdout.splitlines()[1] == "images   15 train, 1 validation, 4 test"
+    assert "upper layers: 2 epochs, 2 steps, about" in done.stdout
+    assert not (tmp_path / "run").exists()
+
+
+def test_repeats_give_the_medians(eager, opinions, tmp_path):
+    done = train(opinions, tmp_path / "runs", "--repeats", 2, "--epochs", 1)
+    assert done.exit_code == 0, done.output
+    assert [row.split("  ")[0] for row in done.stdout.splitlines()] == [
+        "test part",
+        "split 0",
+        "split 1",
+        "median",
+    ]
+
+
+def test_learning_curve(eager, tmp_path):
+    opinions = make_opinions(tmp_path, 40)
+    done = train(opinions, tmp_path / "runs", "--learning-curve", "--epochs", 1)
+    assert done.exit_code == 0, done.output
+    rows = done.stdout.splitlines()
+    assert [row.split()[0] for row in rows] == ["labels", "25", "29"]
+    assert "Three points or more" in done.stderr
+
+
 @pytest.mark.parametrize(
     "arguments, status, words",
     [
@@ -76,8 +104,11 @@ def test_train_on_all_with_dmos_and_a_cache(eager, opinions, tmp_path):
         (("--mos-column", "moss"), 2, "moss"),
         (("--range", 0, 50), 2, "50"),
         (("--colour", "red"), 2, "--colour"),
+        (("--repeats", 2, "--split", 1), 2, "--repeats chooses"),
+        (("--learning-curve", "--all"), 2, "leave out --all"),
+        (("--strategy", "workers"), 2, "TF_CONFIG"),
     ],
-    ids=["epochs", "precision", "start", "column", "range", "unknown"],
+    ids=lambda x: " ".join(map(str, x)) if isinstance(x, tuple) else "",
 )
 def test_wrong_use(opinions, tmp_path, arguments, status, words):
     done = train(opinions, tmp_path / "run", *arguments)
