@@ -21,6 +21,7 @@ import click
 
 import iqa_zoo
 from iqa_zoo.cards import all_cards
+from iqa_zoo.data import datasets
 from iqa_zoo.errors import IMAGE_CODES
 
 DOCS = Path(__file__).parent
@@ -176,6 +177,51 @@ def quantiles_table(quantiles: dict) -> str:
     return f"Its scores on {quantiles['set']}:\n\n{table(titles, [row])}"
 
 
+def datasets_table() -> str:
+    """One line a published data set, from its dataset.toml."""
+    rows = []
+    for name in datasets.names():
+        known = datasets.metadata(name)
+        low, high = known["range"]
+        good = "high" if known["direction"] == "higher_is_better" else "low"
+        count = f"{known['images']:,}"
+        if "references" in known:
+            count += f" from {known['references']:,}"
+        scores = f"{low} to {high}, {good} is good"
+        also = [column for column in known["columns"] if column != "split"]
+        split = known.get("splits", "")
+        named = f"[{known['title']}](#{name})"
+        terms = known["terms"]
+        rows.append((f"`{name}`", named, count, scores, ", ".join(also), split, terms))
+    titles = ("name", "set", "images", "scores", "also", "fixed split", "terms")
+    return table(titles, rows)
+
+
+def datasets_pages() -> str:
+    """One section a published data set: its files, and what to know and to cite."""
+    lines = []
+    for name in datasets.names():
+        known = datasets.metadata(name)
+        lines += [
+            f"### {name}",
+            "",
+            f"{known['title']}: {known['summary']}",
+            "",
+            f"From <{known['url']}>.",
+            f"In the data folder, or in `{known['folder']}/` there:",
+            "",
+        ]
+        for file in known["files"]:
+            paths = [file["path"]] if isinstance(file["path"], str) else file["path"]
+            named = " or ".join(f"`{path}`" for path in paths)
+            lines.append(f"- {named}: {file['what']}")
+        if "mos_csv" in known:
+            lines.append("- or `mos.csv` and `images`")
+        lines += ["", *(f"{note}\n" for note in known.get("notes", []))]
+        lines += ["```bibtex", known["citation"].strip(), "```", ""]
+    return "\n".join(lines)
+
+
 def image_codes() -> str:
     return table(
         ("code", "meaning"),
@@ -327,6 +373,8 @@ def table(titles: tuple, rows: list) -> str:
 BLOCKS = {
     "colour-profiles": colour_profiles,
     "commands": commands,
+    "datasets-pages": datasets_pages,
+    "datasets-table": datasets_table,
     "image-codes": image_codes,
     "image-limits": image_limits,
     "large-photos": large_photos,
