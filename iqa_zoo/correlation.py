@@ -73,9 +73,17 @@ class Fit(NamedTuple):
 def fit_logistic(x: ArrayLike, y: ArrayLike, parameters: int = 4) -> FloatArray:
     """Scores mapped onto opinions by the logistic that fits them best.
 
-    See `logistic_fit`, of which this is the field `mapped`.
+    See `logistic_fit`, of which this is the field `mapped`; a straight line in its
+    place gets a warning in the log.
     """
-    return logistic_fit(x, y, parameters).mapped
+    fit = logistic_fit(x, y, parameters)
+    if fit.straight:
+        _log.warning(
+            "no logistic of %d parameters fits %d images; a straight line is used",
+            parameters,
+            len(fit.z),
+        )
+    return fit.mapped
 
 
 def logistic_fit(x: ArrayLike, y: ArrayLike, parameters: int = 4) -> Fit:
@@ -98,8 +106,8 @@ def logistic_fit(x: ArrayLike, y: ArrayLike, parameters: int = 4) -> Fit:
 
     Returns:
         The fit. Its `mapped` is the mean of `y` everywhere where `x` or `y` is
-        constant; the straight line of least squares, and a warning in the log, where
-        there are fewer images than parameters or no start leads anywhere.
+        constant; the straight line of least squares where there are fewer images than
+        parameters or no start leads anywhere.
 
     Raises:
         UsageError: values are not finite, lengths differ, or `parameters` is not 4
@@ -133,12 +141,6 @@ def logistic_fit(x: ArrayLike, y: ArrayLike, parameters: int = 4) -> Fit:
             if error < least:  # never where it is NaN
                 curve, least = found, error
     straight = not np.isfinite(least)
-    if straight:
-        _log.warning(
-            "no logistic of %d parameters fits %d images; a straight line is used",
-            parameters,
-            len(z),
-        )
     best = plcc(x, y) * z if straight else logistic(z, curve)
     deviation: FloatArray = best * (y - mean).std()
     return Fit(mean + deviation, straight, z, goal, curve)
@@ -223,33 +225,36 @@ def emd(p: ArrayLike, q: ArrayLike, r: float = 1) -> FloatArray:
     return distance
 
 
-def agreement(
-    mos: ArrayLike, predicted: ArrayLike, *, parameters: int = 4
-) -> dict[str, float]:
+def agreement(mos: ArrayLike, predicted: ArrayLike) -> dict[str, float]:
     """The usual figures of how well predictions agree with opinions.
 
     Args:
         mos: opinions (n,).
         predicted: scores (n,), of any scale and direction.
-        parameters: of the logistic, 4 or 5 (see `fit_logistic`).
 
     Returns:
         "srocc", "plcc", "krocc" of the scores as they are (negative where low scores
         mean high opinions); "plcc_logistic" and "rmse" (in units of `mos`) after the
-        logistic fit, which is made to these very data and forgives a wrong direction;
-        "n", the number of images. Constant predictions give correlations of 0.
+        logistic of four parameters and "plcc_logistic5" after that of five, which are
+        fitted to these very data and forgive a wrong direction; "straight" and
+        "straight5", whether a straight line stands for the logistic (see
+        `logistic_fit`); "n", the number of images. Constant predictions give
+        correlations of 0.
 
     Raises:
-        UsageError: as in `fit_logistic`.
+        UsageError: as in `logistic_fit`.
     """
-    mapped = fit_logistic(predicted, mos, parameters)
+    four, five = logistic_fit(predicted, mos, 4), logistic_fit(predicted, mos, 5)
     return {
         "srocc": srocc(mos, predicted),
         "plcc": plcc(mos, predicted),
-        "plcc_logistic": plcc(mos, mapped),
+        "plcc_logistic": plcc(mos, four.mapped),
+        "plcc_logistic5": plcc(mos, five.mapped),
         "krocc": krocc(mos, predicted),
-        "rmse": rmse(mos, mapped),
-        "n": len(mapped),
+        "rmse": rmse(mos, four.mapped),
+        "straight": four.straight,
+        "straight5": five.straight,
+        "n": len(four.mapped),
     }
 
 

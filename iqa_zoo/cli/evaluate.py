@@ -12,6 +12,8 @@ from iqa_zoo.cli import SOME_FAILED, say
 from iqa_zoo.cli.completion import model_names
 from iqa_zoo.cli.opinions import opinion_options, read
 
+Columns = Sequence[tuple[str, str, str]]
+
 # Heading, key of the row, format.
 COLUMNS = (
     ("images", "n", "d"),
@@ -22,6 +24,24 @@ COLUMNS = (
     ("EMD", "emd", ".4f"),
     ("failed", "failed", "d"),
 )
+MORE = (
+    ("PLCC raw", "plcc", ".3f"),
+    ("PLCC 5", "plcc_logistic5", ".3f"),
+    ("EMD r=2", "emd_r2", ".4f"),
+    ("LCC std", "plcc_std", ".3f"),
+    ("SRCC std", "srocc_std", ".3f"),
+    ("AUC d/s", "auc_different", ".3f"),
+    ("AUC b/w", "auc_better", ".3f"),
+    ("C0", "c0", ".3f"),
+)
+PART = (
+    ("images", "n", "d"),
+    ("SROCC", "srocc", ".3f"),
+    ("PLCC", "plcc", ".3f"),
+    ("RMSE", "rmse", ".3f"),
+    ("bias", "bias", "+.3f"),
+)
+_CELL = 12
 
 
 @click.command()
@@ -37,9 +57,34 @@ COLUMNS = (
 @click.option(
     "--part",
     type=click.Choice(["train", "validation", "test"]),
-    default="test",
+    help="Part of the split, or, without --split, of the table's own; test if --split "
+    "is given.",
+)
+@click.option(
+    "--by",
+    type=click.Choice(["group", "reference", "distortion", "level"]),
+    help="Also print the figures by each value of this column.",
+)
+@click.option(
+    "--votes",
+    "raters",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Votes behind each opinion, where the table has no counts: with the standard "
+    "deviations they say which images people tell apart.",
+)
+@click.option(
+    "--repeats",
+    type=click.IntRange(0),
+    default=1000,
     show_default=True,
-    help="Part of the split.",
+    help="Draws for intervals and paired tests; 0 leaves them out.",
+)
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(),
+    help="New folder for an HTML report, all figures, scores and pictures.",
 )
 @click.option(
     "--engine",
@@ -59,7 +104,11 @@ COLUMNS = (
 def command(
     models: Sequence[str],
     split: str | None,
-    part: str,
+    part: str | None,
+    by: str | None,
+    raters: int | None,
+    repeats: int,
+    out: str | None,
     engine: str,
     style: str,
     **columns: Any,
@@ -67,28 +116,40 @@ def command(
     """Measure how well models agree with people's opinions.
 
     SROCC, PLCC after a four-parameter logistic, KROCC, RMSE in the opinions' units and
-    EMD (r = 1), beside a constant answer.
+    EMD (r = 1), with 95 % intervals below, beside sharpness and a constant answer.
+    Several models are also tested against each other.
 
     \b
     Example:
       iqa-zoo evaluate nima-mobilenetv2 --labels mos.csv --images photos
-      iqa-zoo evaluate runs/first --labels mos.csv --images photos \\
-          --split runs/first/split.csv
+      iqa-zoo evaluate runs/first nima-mobilenetv2 --labels mos.csv \\
+          --images photos --split runs/first/split.csv --out runs/report
     """
     from iqa_zoo.engines.quiet import stay_quiet
 
     stay_quiet()  # TensorFlow says what it was compiled for
+    from iqa_zoo.evaluation.output import check_folder, write
+
+    if out is not None:
+        check_folder(out)
     labels = read(**columns)
 
-    from iqa_zoo.evaluation.evaluate import evaluate
+    from iqa_zoo.evaluation.evaluate import measure
+    from iqa_zoo.evaluation.report import warnings
 
-    rows = evaluate(list(models), labels, split=split, part=part, engine=engine)
-    for row in rows:
-        if row["seen"]:
-            say(
-                f"{row['seen']} of these images trained {row['model']}: its figures "
-                "say little about photos that it has not seen."
-            )
+    found = measure(
+        list(models),
+        labels,
+        split=split,
+        part=part,
+        by=by,
+        raters=raters,
+        repeats=repeats,
+        engine=engine,
+    )
+    for warning in warnings(found):
+        say(warning)
+    rows = found.figures + found.parts
     if style == "jsonl":
         for row in rows:
             click.echo(json.dumps(row))
@@ -98,16 +159,96 @@ def command(
         writer.writeheader()
         writer.writerows(rows)
     else:
-        print_figures(rows)
-    return SOME_FAILED if any(row["failed"] for row in rows) else 0
+        print_figures(found.figures)
+        click.echo()
+        print_figures(found.figures, columns=MORE)
+        for model in dict.fromkeys(row["model"] for row in found.parts):
+            click.echo(f"\n{model}")
+            mine = [row for row in found.parts if row["model"] == model]
+            parts = [{**row, "model": row["part"]} for row in mine]
+            print_figures(parts, first=str(by), columns=PART)
+        _print_tests(found.tests, models=[answer.model for answer in found.answers])
+    if out is not None:
+        write(found, out)
+        click.echo(f"Report: {out}/report.html", err=True)
+    return SOME_FAILED if any(row["failed"] for row in found.figures) else 0
 
 
-def print_figures(rows: Sequence[Mapping[str, Any]], first: str = "model") -> None:
-    """A table of figures on stdout, one row each, names on the left."""
-    columns = [column for column in COLUMNS if any(column[1] in row for row in rows)]
+def print_figures(
+    rows: Sequence[Mapping[str, Any]],
+    first: str = "model",
+    columns: Columns = COLUMNS,
+) -> None:
+    """A table of figures on stdout, names on the left, intervals below the figures."""
+    columns = [column for column in columns if any(column[1] in row for row in rows)]
     width = max(len(first), *(len(row["model"]) for row in rows))
-    heads = "".join(f"{head:>9}" for head, _, _ in columns)
-    click.echo(f"{first:<{width}}{heads}")
+    _print_row(first, [head for head, _, _ in columns], width)
     for row in rows:
-        cells = (format(row[k], f) if k in row else "" for _, k, f in columns)
-        click.echo(f"{row['model']:<{width}}" + "".join(f"{c:>9}" for c in cells))
+        if not any(key in row for _, key, _ in columns):
+            continue
+        cells = [
+            format(row[key], form) if row.get(key) is not None else ""
+            for _, key, form in columns
+        ]
+        _print_row(row["model"], cells, width)
+        bounds = [_bounds(row, key) for _, key, _ in columns]
+        if any(bounds):
+            _print_row("", bounds, width)
+
+
+def _print_row(name: str, cells: Sequence[str], width: int) -> None:
+    line = f"{name:<{width}}" + "".join(f"{cell:>{_CELL}}" for cell in cells)
+    click.echo(line.rstrip())
+
+
+def _bounds(row: Mapping[str, Any], key: str) -> str:
+    """Such as "[.78,.84]": short, since it must fit below a figure."""
+    if row.get(f"{key}_low") is None:
+        return ""
+    ends = (_short(row[f"{key}_{end}"]) for end in ("low", "high"))
+    return f"[{','.join(ends)}]"
+
+
+def _short(value: float) -> str:
+    if abs(value) >= 1:
+        return f"{value:.3g}"
+    return f"{value:.2f}".replace("0.", ".").replace("1.00", "1")
+
+
+def _print_tests(tests: Sequence[Mapping[str, Any]], models: Sequence[str]) -> None:
+    """Two small matrices: differences of SROCC, and ratios of squared errors."""
+    if not tests:
+        return
+    names = [name for name in models if any(name in (t["a"], t["b"]) for t in tests)]
+    for title, key, turned, form, better in (
+        ("SROCC, row - column", "srocc_difference", _negative, "+.3f", "better_srocc"),
+        (
+            "variance of residuals, row / column",
+            "variance_ratio",
+            _inverse,
+            ".2f",
+            "better_residuals",
+        ),
+    ):
+        cell = {}
+        for test in tests:
+            for row, column, value in (
+                (test["a"], test["b"], test[key]),
+                (test["b"], test["a"], turned(test[key])),
+            ):
+                text = "" if value is None else format(value, form)
+                cell[row, column] = text + ("*" if test[better] else " ")
+        click.echo(f"\n{title} (* p < 0.05)")
+        width = max(len(f"{i} {name}") for i, name in enumerate(names, 1))
+        _print_row("", [f"{i} " for i in range(1, len(names) + 1)], width)
+        for i, row in enumerate(names, 1):
+            cells = [cell.get((row, column), "- ") for column in names]
+            _print_row(f"{i} {row}", cells, width)
+
+
+def _negative(value: float) -> float:
+    return -value
+
+
+def _inverse(value: float | None) -> float | None:
+    return 1 / value if value else None

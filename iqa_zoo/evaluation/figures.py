@@ -1,12 +1,13 @@
 """The figures that say how well answers agree with opinions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from iqa_zoo.correlation import agreement, emd, rmse
+from iqa_zoo.correlation import agreement, emd, plcc, rmse, srocc
 from iqa_zoo.data.manifest import Labels
+from iqa_zoo.opinions import mean_and_std
 
 
 def figures(
@@ -26,15 +27,20 @@ def figures(
         scale: lowest and highest score.
 
     Returns:
-        n, srocc, plcc, plcc_logistic, krocc against opinions turned so that high is
-        good; rmse in the opinions' units after the logistic; emd (r = 1) and emd_r2,
-        means over the images, where there are distributions.
+        Those of `correlation.agreement` with opinions turned so that high is good.
+        Where there are distributions: emd (r = 1) and emd_r2, means over the images;
+        and, where the opinions have deviations, plcc_std and srocc_std of the
+        distributions' deviations with those.
     """
-    result = agreement(_high_is_good(labels)[rows], scores)
+    result = agreement(high_is_good(labels)[rows], scores)
     if distributions is not None:
         truth = labels.distribution(scale, distributions.shape[1])[rows]
         result["emd"] = float(emd(truth, distributions, 1).mean())
         result["emd_r2"] = float(emd(truth, distributions, 2).mean())
+        if labels.std is not None:
+            spread = mean_and_std(distributions, scale)[1]
+            result["plcc_std"] = plcc(labels.std[rows], spread)
+            result["srocc_std"] = srocc(labels.std[rows], spread)
     return result
 
 
@@ -46,11 +52,12 @@ def constant_figures(
     bins: int = 10,
 ) -> dict[str, float]:
     """What answering every one of `rows` with the mean of the `known` rows gives."""
-    opinions = _high_is_good(labels)
+    opinions = high_is_good(labels)
     truth = labels.distribution(scale, bins)
     answer = np.broadcast_to(truth[known].mean(0), truth[rows].shape)
+    correlations = ("srocc", "plcc", "plcc_logistic", "plcc_logistic5", "krocc")
     return {
-        **dict.fromkeys(("srocc", "plcc", "plcc_logistic", "krocc"), 0.0),
+        **dict.fromkeys(correlations, 0.0),
         "n": len(rows),
         "rmse": rmse(opinions[rows], np.full(len(rows), opinions[known].mean())),
         "emd": float(emd(truth[rows], answer, 1).mean()),
@@ -58,5 +65,18 @@ def constant_figures(
     }
 
 
-def _high_is_good(labels: Labels) -> NDArray[np.float64]:
+def with_intervals(
+    found: Mapping[str, float], intervals: Mapping[str, tuple[float, float]]
+) -> dict[str, float]:
+    """Figures, each followed by its bounds as "NAME_low" and "NAME_high"."""
+    result = {}
+    for name, value in found.items():
+        result[name] = value
+        if name in intervals:
+            result[f"{name}_low"], result[f"{name}_high"] = intervals[name]
+    return result
+
+
+def high_is_good(labels: Labels) -> NDArray[np.float64]:
+    """The opinions, DMOS with its sign turned."""
     return labels.mos if labels.direction == "higher_is_better" else -labels.mos

@@ -82,6 +82,23 @@ def bootstrap(
     }
 
 
+def srocc_draws(
+    opinions: FloatArray,
+    scores: Sequence[FloatArray],
+    groups: Sequence[str] | None,
+    repeats: int,
+    seed: int,
+) -> FloatArray:
+    """SROCC of every draw of images and each of several models, (repeats, models)."""
+    ranks_of_opinions, ranks = Ranks(opinions), [Ranks(each) for each in scores]
+    draws = []
+    for counts in resamples(len(opinions), groups, repeats, seed):
+        weights = counts.astype(np.float64)
+        truth = ranks_of_opinions(weights)
+        draws.append([correlation(weights, truth, rank(weights)) for rank in ranks])
+    return np.array(draws)
+
+
 def resamples(
     n: int, groups: Sequence[str] | None, repeats: int = REPEATS, seed: int = 0
 ) -> Iterator[NDArray[np.int64]]:
