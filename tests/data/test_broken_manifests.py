@@ -344,7 +344,7 @@ def test_few_copies_are_warned_of(many, tmp_path, caplog):
 
 def test_copies_are_no_longer_few(many, tmp_path):
     path = write_many(tmp_path / "mos.csv", 199)
-    with pytest.raises(OpinionError, match="line 200: image .* has the content"):
+    with pytest.raises(OpinionError, match=r"line 200: image .* has the content"):
         read_labels(path, many)
 
 
@@ -352,7 +352,7 @@ def test_copies_on_two_sides_are_a_leak(many, tmp_path):
     path = write_many(
         tmp_path / "mos.csv", 201, lambda n: "test" if n == 200 else "train"
     )
-    with pytest.raises(OpinionError, match="line 202: image .* has the content"):
+    with pytest.raises(OpinionError, match=r"line 202: image .* has the content"):
         read_labels(path, many)
 
 
