@@ -22,6 +22,7 @@ import click
 import iqa_zoo
 from iqa_zoo.cards import all_cards
 from iqa_zoo.data import datasets
+from iqa_zoo.distortions import KINDS, LEVELS
 from iqa_zoo.errors import IMAGE_CODES
 
 DOCS = Path(__file__).parent
@@ -222,6 +223,15 @@ def datasets_pages() -> str:
     return "\n".join(lines)
 
 
+def distortions_table() -> str:
+    """Every kind of distortion with its parameter at the five levels."""
+    rows = [
+        (f"`{name}`", kind.parameter, *(f"{value:.4g}" for value in kind.levels))
+        for name, kind in KINDS.items()
+    ]
+    return table(("kind", "parameter", *map(str, LEVELS)), rows)
+
+
 def image_codes() -> str:
     return table(
         ("code", "meaning"),
@@ -375,6 +385,7 @@ BLOCKS = {
     "commands": commands,
     "datasets-pages": datasets_pages,
     "datasets-table": datasets_table,
+    "distortions-table": distortions_table,
     "image-codes": image_codes,
     "image-limits": image_limits,
     "large-photos": large_photos,

@@ -16,8 +16,9 @@ SIGNED = {"mean_shift", "contrast"}
 
 @pytest.fixture(scope="module")
 def crops(photos):
-    names = ("astronaut", "chelsea", "coffee")
-    return [read_image(photos / f"{name}.jpg")[60:188, 110:238] for name in names]
+    # Large enough that the patches leave places, and that JPEG 2000 has bytes to save.
+    names = ("chelsea", "coffee")
+    return [read_image(photos / f"{name}.jpg")[40:296, 90:346] for name in names]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -30,12 +31,21 @@ def test_levels(kind, crops):
             np.testing.assert_array_equal(crop, old)
             assert new.dtype == np.uint8
             assert new.shape == crop.shape
-        np.testing.assert_array_equal(distort(crops[0], kind, level), damaged[0])
         pairs = zip(crops, damaged, strict=True)
         errors.append(np.mean([(new - 1.0 * old) ** 2 for old, new in pairs]))
     assert errors[-1] > 10
     if kind not in SIGNED:
         assert (np.diff(errors) > 0).all(), errors
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_repeats_are_equal(kind, crops):
+    corner = crops[0][:64, :80]
+    for level in LEVELS:
+        first = distort(corner, kind, level, seed=3)
+        np.testing.assert_array_equal(
+            first, distort(corner.copy(), kind, level, seed=3)
+        )
 
 
 def test_signed_levels(crops):
