@@ -57,8 +57,8 @@ class Fit(NamedTuple):
     Attributes:
         mapped: float64 (n,), the scores on the scale of the opinions.
         straight: whether no logistic fits and a straight line is used.
-        z: float64 (n,), the standardised scores.
-        goal: float64 (n,), the standardised opinions.
+        z: float64 (n,), the standardised scores; zeros where either is constant.
+        goal: float64 (n,), the standardised opinions; zeros where they are constant.
         curve: float64, the logistic's 4 or 5 numbers in units of `z` and `goal`; empty
             for a straight line or where the scores or the opinions are constant.
     """
@@ -123,7 +123,8 @@ def logistic_fit(x: ArrayLike, y: ArrayLike, parameters: int = 4) -> Fit:
     mean = np.full_like(y, y.mean())
     if np.ptp(x) == 0 or np.ptp(y) == 0:
         zero = np.zeros_like(y)
-        return Fit(mean, False, zero, zero, np.empty(0))
+        goal = _standardised(y) if np.ptp(y) else zero
+        return Fit(mean, False, zero, goal, np.empty(0))
     z, goal = _standardised(x), _standardised(y)
 
     slopes = [sign * slope for slope in (0.5, 2.0, 8.0) for sign in (1, -1)]

@@ -11,6 +11,9 @@ from iqa_zoo.correlation import (
     emd,
     fit_logistic,
     krocc,
+    logistic,
+    logistic_fit,
+    logistic_slopes,
     plcc,
     rmse,
     srocc,
@@ -147,6 +150,84 @@ def test_two_values_only():
     np.testing.assert_allclose(mapped, [2, 2, 2, 8, 8], atol=1e-4)
 
 
+@pytest.mark.parametrize("parameters", [4, 5])
+@pytest.mark.parametrize(
+    ("x", "y", "least"),
+    [
+        # A step, at the middle and near the end.
+        (np.arange(40.0), np.where(np.arange(40) < 20, 10.0, 90), 0.999),
+        (np.arange(40.0), np.where(np.arange(40) < 38, 10.0, 90), 0.999),
+        # Low scores for high opinions, far from 0 and on a tiny scale.
+        (
+            1e6 - np.linspace(-3, 3, 60),
+            1 / (1 + np.exp(-np.linspace(-9, 9, 60))),
+            0.999,
+        ),
+        (-1e-9 * np.linspace(-3, 3, 60), np.tanh(np.linspace(-1, 2, 60)), 0.999),
+        # All but one score the same; one opinion far from all others.
+        (np.r_[np.zeros(30), 1], np.r_[np.arange(30.0), 60], 0.68),
+        (np.r_[np.linspace(0, 1, 30), 0.5], np.r_[np.linspace(0, 1, 30), 50], 0.0),
+        # Hardly a curve at all.
+        (np.linspace(0, 1, 30), 50 + 1e-6 * np.linspace(0, 1, 30), 0.999),
+    ],
+    ids=["step", "late step", "reversed", "tiny", "flat", "outlier", "nearly flat"],
+)
+def test_hard_starts(x, y, least, parameters):
+    fit = logistic_fit(x, y, parameters)
+    assert np.isfinite(fit.mapped).all()
+    assert not fit.straight
+    assert plcc(fit.mapped, y) >= least
+    line = np.polyval(np.polyfit(x - x.mean(), y, 1), x - x.mean())
+    assert rmse(fit.mapped, y) <= rmse(line, y) * (1 + 1e-3) + 1e-3 * y.std()
+
+
+@pytest.mark.parametrize("n", [2, 3, 4])
+def test_a_straight_line_is_flagged(n):
+    x, y = np.arange(float(n)), np.array([3.0, 1, 7, 6])[:n]
+    assert logistic_fit(x, y, 4).straight == (n < 4)
+    assert logistic_fit(x, y, 5).straight
+    np.testing.assert_allclose(
+        logistic_fit(x, y, 5).mapped, np.polyval(np.polyfit(x, y, 1), x)
+    )
+
+
+def test_where_nothing_is_found_another_loss_is_tried(monkeypatch):
+    from iqa_zoo import correlation
+
+    descend = correlation._descend
+    asked = []
+
+    def lost(z, goal, start, loss):
+        asked.append(loss)
+        found = descend(z, goal, start, loss)
+        return found if loss == "soft_l1" else np.full_like(start, np.nan)
+
+    monkeypatch.setattr(correlation, "_descend", lost)
+    x = np.linspace(-3, 3, 50)
+    fit = logistic_fit(x, np.tanh(x))
+    assert asked == ["linear"] * 6 + ["soft_l1"] * 6
+    assert not fit.straight
+    assert plcc(fit.mapped, np.tanh(x)) > 0.999
+
+    monkeypatch.setattr(
+        correlation, "_descend", lambda z, goal, start, loss: start * np.nan
+    )
+    fit = logistic_fit(x, np.tanh(x))
+    assert fit.straight
+    assert plcc(fit.mapped, x) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    "curve", [[2.0, -1.0, 1.5, 0.3], [3.0, -0.8, 0.2, 0.4, 0.1]], ids=["4", "5"]
+)
+def test_slopes_of_the_logistic_are_those_of_small_steps(curve):
+    z, curve = np.linspace(-2, 2, 9), np.array(curve)
+    slopes = logistic_slopes(z, curve)
+    for number, step in enumerate(1e-6 * np.eye(len(curve))):
+        rise = (logistic(z, curve + step) - logistic(z, curve - step)) / 2e-6
+        np.testing.assert_allclose(slopes[:, number], rise, atol=1e-8)
+
+
 def test_other_numbers_of_parameters_are_refused():
     with pytest.raises(UsageError, match="3 parameters"):
         fit_logistic([1, 2, 3], [1, 2, 3], 3)
@@ -194,7 +275,8 @@ def test_agreement_of_good_predictions():
     mos = random.uniform(10, 90, 100)
     predicted = np.log(mos) + random.normal(size=100) * 0.1
     got = agreement(mos, predicted)
-    assert list(got) == ["srocc", "plcc", "plcc_logistic", "krocc", "rmse", "n"]
+    assert not got["straight"] and not got["straight5"]
+    assert got["plcc_logistic5"] == plcc(mos, fit_logistic(predicted, mos, 5))
     assert got["n"] == 100
     assert got["srocc"] == srocc(mos, predicted) > 0.9
     assert got["plcc_logistic"] > got["plcc"]
@@ -218,7 +300,10 @@ def test_agreement_of_a_constant():
         "srocc": 0.0,
         "plcc": 0.0,
         "plcc_logistic": 0.0,
+        "plcc_logistic5": 0.0,
         "krocc": 0.0,
         "rmse": pytest.approx(np.std(mos)),
+        "straight": False,
+        "straight5": False,
         "n": 4,
     }
