@@ -213,6 +213,15 @@ def _votes(cells: Sequence[str], decimal_comma: bool) -> list[float]:
     return votes
 
 
+def is_number(cell: str) -> bool:
+    """Whether a cell holds one finite number."""
+    try:
+        _number(cell)
+    except ValueError:
+        return False
+    return True
+
+
 def _number(cell: str, decimal_comma: bool = False) -> float:
     """The finite number that a cell holds; ValueError where it holds none."""
     if "_" in cell:  # float() reads "3_5" as 35, but in a table it is a slip

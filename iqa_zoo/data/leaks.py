@@ -23,6 +23,7 @@ COPIES_IN = 200
 #: How many pixels `same_pixels` decodes at most: a few seconds of one processor.
 COMPARED_PIXELS = 400_000_000
 
+_LEAST_COST = 40_000  # pixels that opening a picture takes as long as decoding
 _HEAD = 100  # bytes that tell a format
 _THREADS = 4  # that decode; each holds one picture
 
@@ -58,8 +59,8 @@ def same_pixels(paths: Sequence[Path]) -> list[tuple[int, int]]:
     Only pictures that are equally large, upright or turned, are decoded, and together
     at most COMPARED_PIXELS, those that share their size with the fewest first. Where
     all of one size are JPEG, they are first decoded at a quarter of their sides, which
-    counts a quarter. How many were passed over for that, or because they cannot be
-    read, is logged.
+    counts a quarter; small ones count as larger ones. How many were passed over for
+    that, or because they cannot be read, is logged.
     """
     by_size: dict[tuple[int, int], list[int]] = defaultdict(list)
     lossless: set[tuple[int, int]] = set()
@@ -78,7 +79,8 @@ def same_pixels(paths: Sequence[Path]) -> list[tuple[int, int]]:
     small: list[int] = []  # rows to decode at a quarter first
     alike = [item for item in by_size.items() if len(item[1]) > 1]
     for size, rows in sorted(alike, key=lambda item: len(item[1])):
-        cost = size[0] * size[1] * len(rows) // (1 if size in lossless else 4)
+        pixels = size[0] * size[1] // (1 if size in lossless else 4)
+        cost = max(pixels, _LEAST_COST) * len(rows)
         if cost > left:
             passed_over += len(rows)
         else:

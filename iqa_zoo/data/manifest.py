@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from iqa_zoo.data.columns import is_number
 from iqa_zoo.data.rows import Rows, check_images, merged, parse_rows, rows_by_image
 from iqa_zoo.data.tables import Problem, Table, read_table
 from iqa_zoo.errors import OpinionError, UnknownNameError, UsageError
@@ -19,6 +20,9 @@ from iqa_zoo.opinions import DIRECTIONS, to_distribution, votes_to_distribution
 FloatArray = NDArray[np.float64]
 
 LEAST_ROWS = 10
+
+# Columns whose names may mean something else in a stranger's table.
+_UNASKED = ("votes", "reference", "split", "distortion", "level")
 
 _LISTED = 20  # problems that an error spells out; the others are counted
 
@@ -190,7 +194,7 @@ def read_labels(
         what = ("images" if observer else "rows") + " are left" * skip_bad
         problems.append((0, f"{count} {what}; {LEAST_ROWS} or more are needed"))
     if any(not place for place, _ in problems) or (problems and not skip_bad):
-        raise OpinionError(_report(path, table, problems))
+        raise OpinionError(_report(path, table, problems) + _hint(names, problems))
     skipped = total - sum(map(len, together))
     if skipped:
         head = f"{skipped} of {total} rows are left out"
@@ -254,6 +258,10 @@ def _chosen(
             )
         if names:
             chosen[role] = names
+    if "votes" in chosen and chosen["votes"] == ["votes"]:
+        index = table.header.index("votes")
+        if all(is_number(cells[index]) for _, cells in table.rows):
+            del chosen["votes"]  # how many there are, not which
     if roles["observer"]:
         chosen = {r: n for r, n in chosen.items() if r not in ("std", "votes")}
     if "image" not in chosen:
@@ -275,6 +283,22 @@ def _without_bad(
     bad = {place for place, _ in problems}
     left = [[row for row in rows_ if rows.place[row] not in bad] for rows_ in together]
     return [members for members in left if members]
+
+
+def _hint(names: Mapping[str, Sequence[str]], problems: Sequence[Problem]) -> str:
+    """How to leave out the columns with problems that nobody asked for."""
+    blamed = [
+        role
+        for role in _UNASKED
+        if role in names
+        and names[role] == [role]
+        and any(text.startswith((f"{role} ", f"the {role}'s")) for _, text in problems)
+    ]
+    return "".join(
+        f"\nThe column {role} is used because of its name; {role}=None (an empty name "
+        "on the command line) leaves it out."
+        for role in blamed
+    )
 
 
 def _report(

@@ -243,7 +243,12 @@ def check_images(
     few = len(copies) * COPIES_IN <= len(first)
     if forgive_copies and few and all(sides[a] == sides[b] for a, b in copies):
         for place, text in found(copies, "content"):
-            _log.warning("%s %d: %s", rows.unit, place, text)
+            _log.warning(
+                "%s %d: %s; they will not stand on two sides of a split",
+                rows.unit,
+                place,
+                text,
+            )
     else:
         problems += found(copies, "content")
     known = {copy for copy, _ in copies}

@@ -292,6 +292,17 @@ def test_all_kinds_come_at_once(folder, tmp_path):
     ]
 
 
+def test_columns_that_nobody_asked_for_can_be_left_out(folder, tmp_path):
+    path = table(tmp_path / "mos.csv", (2, {"level": "high"}), (3, {"reference": ""}))
+    with pytest.raises(OpinionError) as caught:
+        read_labels(path, folder)
+    *_, reference, level = str(caught.value).splitlines()
+    assert reference.startswith("The column reference is used because of its name")
+    assert "level=None (an empty name on the command line) leaves it out" in level
+    labels = read_labels(path, folder, reference=None, level=None)
+    assert labels.level is labels.reference is None
+
+
 def test_too_few_remain(folder, tmp_path):
     path = table(tmp_path / "mos.csv", *((row, {"mos": ""}) for row in (1, 4, 7)))
     with pytest.raises(OpinionError) as caught:
@@ -358,7 +369,7 @@ def test_copies_on_two_sides_are_a_leak(many, tmp_path):
 
 def test_what_is_not_compared_is_said(folder, tmp_path, caplog, monkeypatch):
     path = table(tmp_path / "mos.csv", (5, {"image": "0 as.bmp"}))
-    monkeypatch.setattr("iqa_zoo.data.leaks.COMPARED_PIXELS", 300)
+    monkeypatch.setattr("iqa_zoo.data.leaks.COMPARED_PIXELS", 100_000)
     with caplog.at_level(logging.INFO, "iqa_zoo"):
         assert len(read_labels(path, folder, **PLAIN).names) == 12
     assert "images of equal size were compared as files only" in caplog.text

@@ -190,6 +190,14 @@ def test_scores_beside_votes_say_the_range(folder, tmp_path, low, high):
     np.testing.assert_allclose(labels.votes, shares)
 
 
+def test_a_number_of_votes_is_no_histogram(folder, tmp_path):
+    path = tmp_path / "mos.csv"
+    as_cells(",")(
+        [{**record, "votes": 25 + n} for n, record in enumerate(RECORDS)], path
+    )
+    assert read_labels(path, folder).votes is None
+
+
 def test_idealo(folder, tmp_path):
     path = tmp_path / "labels.json"
     counts = np.random.default_rng(5).integers(1, 40, (12, 10))

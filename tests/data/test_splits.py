@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iqa_zoo.data.manifest import Labels
-from iqa_zoo.data.splits import SHARES, fixed_split, split_labels
+from iqa_zoo.data.splits import PARTS, SHARES, fixed_split, split_labels
 from iqa_zoo.errors import OpinionError, UnknownNameError, UsageError
 
 
@@ -237,3 +237,34 @@ def test_few_images_twice_are_left_out_of_training(tmp_path, caplog):
 def test_files_that_are_gone_are_left_to_those_who_read_them(files, tmp_path):
     paths = [tmp_path / "gone.jpg", tmp_path / "gone too.jpg", *files]
     check_whole(split_labels(labels_of(paths), 0), 62)
+
+
+@given(data=st.data())
+@settings(max_examples=60, deadline=None)
+def test_no_leak_comes_through(files, data):
+    """Whatever rows share: nothing is on two sides, or there is no split at all."""
+    draw = data.draw
+    picked = draw(st.lists(st.integers(0, 59), min_size=12, max_size=12, unique=True))
+    if draw(st.booleans()):
+        picked[3] = picked[draw(st.integers(0, 11))]
+    few = st.lists(st.integers(0, 5), min_size=12, max_size=12)
+    one_each = st.just(list(range(12)))
+    groups = draw(st.none() | few | one_each)
+    references = draw(st.none() | few | one_each)
+    sides = draw(st.none() | st.lists(st.sampled_from(PARTS), min_size=12, max_size=12))
+    labels = labels_of(
+        [files[n] for n in picked],
+        group=groups and tuple(map(str, groups)),
+        reference=references and tuple(files[n] for n in references),
+        split=sides and tuple(sides),
+    )
+    try:
+        parts = split_labels(
+            labels, draw(st.integers(0, 9)), shares=draw(st.sampled_from(SHARES))
+        )
+    except (OpinionError, UsageError):
+        return
+    for facts in (picked, groups, references):
+        if facts:
+            on_sides = [{facts[row] for row in rows} for rows in parts.values()]
+            assert sum(map(len, on_sides)) == len(set(facts))
