@@ -63,7 +63,7 @@ def atomic_write(
             with contextlib.suppress(OSError):
                 os.unlink(part)
             raise
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OutputError:
         raise
     except OSError as error:
@@ -109,7 +109,8 @@ def _needed(error: OSError, size: int | None) -> str:
     return f", which needs {size:,} bytes" if full and size is not None else ""
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Flush the names in a folder to the disk, where that can be done."""
     if os.name == "nt":  # Windows cannot open a folder; its rename is durable.
         return
     # The file is complete under its name by now: an error would say that it is not. A

@@ -8,6 +8,7 @@ SHA256SUMS           of the two
 complete             an empty file, written last: without it nothing counts
 """
 
+import contextlib
 import json
 import logging
 import shutil
@@ -19,7 +20,7 @@ import numpy as np
 from safetensors.numpy import load, save
 
 from iqa_zoo.errors import OutputError
-from iqa_zoo.files import sha256, write_bytes
+from iqa_zoo.files import sha256, sync_folder, write_bytes
 
 logger = logging.getLogger("iqa_zoo")
 
@@ -37,22 +38,26 @@ def write(
 ) -> None:
     """Write the checkpoint `number` and remove all but the newest `KEPT`.
 
+    Those of that number and later ones go first: the training would have gone on from
+    them if they were whole.
+
     Raises:
         OutputError: the disk does not take it; the earlier ones are as they were.
     """
     place = folder / f"{number:09}"
-    if (place / MARKER).exists():
-        return
     contents = {
         ARRAYS: save({name: np.ascontiguousarray(a) for name, a in arrays.items()}),
         STATE: json.dumps(state, indent=1).encode(),
     }
     sums = "".join(f"{sha256(data)}  {name}\n" for name, data in contents.items())
     try:
-        shutil.rmtree(place, ignore_errors=True)  # what a killed run left of it
+        for other in _numbered(folder):
+            if int(other.name) >= number:
+                _remove(other)
         place.mkdir(parents=True)
         for name, data in {**contents, SUMS: sums.encode(), MARKER: b""}.items():
             write_bytes(place / name, data)
+        sync_folder(folder)  # before those are gone that it stands for
     except OSError as error:
         shutil.rmtree(place, ignore_errors=True)
         needed = sum(map(len, contents.values()))
@@ -60,10 +65,12 @@ def write(
             f"Cannot write the checkpoint {place}, which needs {needed:,} bytes: "
             f"{error.strerror or error}"
         ) from error
-    for old in _numbered(folder)[KEPT:]:
-        # Its marker goes first, so that no half of it is ever taken for the whole.
-        (old / MARKER).unlink(missing_ok=True)
-        shutil.rmtree(old, ignore_errors=True)
+    numbered = _numbered(folder)
+    kept = [other for other in numbered if (other / MARKER).exists()][:KEPT]
+    for other in numbered:
+        if other not in kept:
+            with contextlib.suppress(OSError):  # the next time, then
+                _remove(other)
 
 
 def newest(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
@@ -78,19 +85,22 @@ def newest(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
             )
             contents = {name: (place / name).read_bytes() for name in (ARRAYS, STATE)}
         except (OSError, ValueError) as error:
-            logger.warning("The checkpoint %s cannot be read: %s", place, error)
-            continue
-        damaged = [
-            name for name, data in contents.items() if sums.get(name) != sha256(data)
-        ]
-        if damaged:
-            logger.warning(
-                "The checkpoint %s is damaged (%s); the one before it is taken.",
-                place,
-                ", ".join(damaged),
+            wrong = str(error)
+        else:
+            wrong = ", ".join(
+                name
+                for name, data in contents.items()
+                if sums.get(name) != sha256(data)
             )
-            continue
-        return load(contents[ARRAYS]), json.loads(contents[STATE])
+        if not wrong:
+            return load(contents[ARRAYS]), json.loads(contents[STATE])
+        logger.warning(
+            "The checkpoint %s is damaged (%s); the one before it is taken.",
+            place,
+            wrong,
+        )
+        with contextlib.suppress(OSError):  # it is none of those that are kept
+            (place / MARKER).unlink()
     return None
 
 
@@ -98,6 +108,12 @@ def last_number(folder: Path) -> int:
     """The number of the newest checkpoint with its marker; -1 where there is none."""
     whole = (int(p.name) for p in _numbered(folder) if (p / MARKER).exists())
     return next(whole, -1)
+
+
+def _remove(place: Path) -> None:
+    # Its marker goes first, so that no half of it is ever taken for the whole.
+    (place / MARKER).unlink(missing_ok=True)
+    shutil.rmtree(place)
 
 
 def _numbered(folder: Path) -> list[Path]:

@@ -6,6 +6,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from iqa_zoo.errors import OutputError
+
 
 class Events:
     """Writes a run's scalars into a folder that TensorBoard reads.
@@ -18,7 +20,17 @@ class Events:
         self._writer: Any = None
 
     def write(self, epoch: int, row: Mapping[str, Any]) -> None:
-        """Write the numbers of an epoch, counted through all stages."""
+        """Write the numbers of an epoch, counted through all stages.
+
+        Raises:
+            OutputError: the disk does not take them.
+        """
+        try:
+            self._write(epoch, row)
+        except tf.errors.OpError as error:
+            raise OutputError(f"Cannot write {self.folder}: {error.message}") from error
+
+    def _write(self, epoch: int, row: Mapping[str, Any]) -> None:
         # Not before there is something to write: it makes the folder.
         self._writer = self._writer or tf.summary.create_file_writer(str(self.folder))
         plugin = tf.compat.v1.SummaryMetadata.PluginData(plugin_name="scalars")

@@ -81,12 +81,21 @@ class Loop:
         self._dropout = random.integers(2**31, size=len(self.seeds))
         self.statistics = [v for v in others if "/moving_" in v.path] if live else []
         self.average = stage.get("average")
+        self.accumulated = stage.get("accumulate", 1)
         with self.strategy.scope():
             self.optimizer = _optimizer(stage, self.batches.steps, self.replicas)
             self.optimizer.build(self.trained)
             self.averages = [
                 tf.Variable(v.value, trainable=False)
                 for v in (self.trained if self.average is not None else ())
+            ]
+            self.sums = [
+                tf.Variable(
+                    tf.zeros(v.shape, v.dtype),
+                    trainable=False,
+                    aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+                )
+                for v in (self.trained if self.accumulated > 1 else ())
             ]
         self._clipped = "clip" in stage
         self._step = tf.function(self._shared_step, reduce_retracing=True)
@@ -96,7 +105,8 @@ class Loop:
     def run(self, first: int = 0) -> Iterator[int]:
         """Take the steps from `first` on; after each, yield how many are done."""
         for step, (x, y) in enumerate(self._data(first), first):
-            loss = self._step(x, y, tf.constant(step, tf.int64))
+            update = (step + 1) % self.accumulated == 0
+            loss = self._step(x, y, tf.constant(step, tf.int64), update)
             self._pending.append((step, loss))
             yield step + 1
 
@@ -138,7 +148,7 @@ class Loop:
             variable.assign(average.numpy())
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """What the optimizer and the averages stand at, by name."""
+        """What the optimizer, averages and sums of gradients stand at, by name."""
         return {name: v.numpy() for name, v in self._state().items()}
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
@@ -149,6 +159,7 @@ class Loop:
     def _state(self) -> dict[str, Any]:
         named = {f"optimizer/{i:04}": v for i, v in enumerate(self.optimizer.variables)}
         named |= {f"average/{i:04}": v for i, v in enumerate(self.averages)}
+        named |= {f"sum/{i:04}": v for i, v in enumerate(self.sums)}
         return named
 
     def _data(self, first: int) -> Any:
@@ -164,16 +175,20 @@ class Loop:
 
         return self.strategy.distribute_datasets_from_function(mine)
 
-    def _shared_step(self, x: Any, y: Any, step: tf.Tensor) -> tf.Tensor:
-        loss = self.strategy.run(self._replica_step, args=(x, y, step))
+    def _shared_step(self, x: Any, y: Any, step: tf.Tensor, update: bool) -> tf.Tensor:
+        loss = self.strategy.run(self._replica_step, args=(x, y, step, update))
         for average, variable in zip(self.averages, self.trained, strict=False):
-            self.strategy.extended.update(average, self._blend, args=(variable.value,))
+            if update:
+                value = variable.value
+                self.strategy.extended.update(average, self._blend, args=(value,))
         return self.strategy.experimental_local_results(loss)[0]
 
     def _blend(self, average: tf.Variable, value: tf.Tensor) -> None:
         average.assign(average * self.average + value * (1 - self.average))
 
-    def _replica_step(self, x: tf.Tensor, y: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+    def _replica_step(
+        self, x: tf.Tensor, y: tf.Tensor, step: tf.Tensor, update: bool
+    ) -> tf.Tensor:
         context = tf.distribute.get_replica_context()
         replica = tf.cast(context.replica_id_in_sync_group, tf.int64)
         # Dropout follows from seed, step and replica, and no state has to be kept.
@@ -184,16 +199,24 @@ class Loop:
         with tf.GradientTape() as tape:
             with keras.StatelessScope(state_mapping=given) as scope:
                 answer = tf.cast(self.upper(x, training=True), tf.float32)
-            loss = self.loss(y, self._of_all(answer, context))
+            # Called as a loss, Keras would divide it by the number of replicas.
+            loss = tf.reduce_mean(self.loss.call(y, self._of_all(answer, context)))
             scaled = self.optimizer.scale_loss(loss)
         gradients = tape.gradient(scaled, self.trained)
-        if self._clipped and self.replicas > 1:
-            # The optimizer adds up what the replicas give, but clips before that.
-            gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
-            gradients = [gradient / self.replicas for gradient in gradients]
-        self.optimizer.apply(gradients, self.trained)
         for variable in self.statistics:
             variable.assign(scope.get_current_value(variable))
+        if self.replicas > 1 and (self._clipped or self.sums):
+            # The optimizer adds up what the replicas give, but clips before that; and
+            # sums that are the same everywhere are saved whole.
+            gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+            gradients = [gradient / self.replicas for gradient in gradients]
+        if self.sums:
+            gradients = [s + g for s, g in zip(self.sums, gradients, strict=True)]
+            for variable, value in zip(self.sums, gradients, strict=True):
+                variable.assign(tf.zeros_like(value) if update else value)
+            gradients = [gradient / self.accumulated for gradient in gradients]
+        if update:
+            self.optimizer.apply(gradients, self.trained)
         return loss
 
     def _of_all(self, answer: tf.Tensor, context: Any) -> tf.Tensor:
@@ -209,8 +232,7 @@ class Loop:
 
 def _optimizer(stage: Mapping[str, Any], steps: int, replicas: int) -> Any:
     """AdamW with the stage's rates, 16-bit safe where the policy computes so."""
-    accumulated = stage.get("accumulate", 1)
-    updates = max(steps // accumulated, 1)
+    updates = max(steps // stage.get("accumulate", 1), 1)
     warmup = round(stage.get("warmup", 0.0) * updates)
     rate = keras.optimizers.schedules.CosineDecay(
         0.0 if warmup else stage["learning_rate"],
@@ -222,7 +244,6 @@ def _optimizer(stage: Mapping[str, Any], steps: int, replicas: int) -> Any:
         rate,
         weight_decay=stage.get("weight_decay", 0.0),
         global_clipnorm=stage["clip"] / replicas if "clip" in stage else None,
-        gradient_accumulation_steps=accumulated if accumulated > 1 else None,
     )
     if keras.config.dtype_policy().compute_dtype == "float16":
         return keras.optimizers.LossScaleOptimizer(optimizer)

@@ -10,7 +10,8 @@ weight_decay   AdamW's
 warmup         share of the steps in which the rate rises from zero first
 accumulate     batches whose gradients are averaged into one step of the optimizer
 clip           largest norm of all gradients together
-average        weights are averaged with this momentum a step; the average is kept
+average        weights are averaged with this momentum a step of the optimizer; the
+               average is kept
 patience       epochs without a better validation SROCC after which the stage ends; the
                weights of the best epoch are kept
 crop           side of a random crop as a share of the picture's side

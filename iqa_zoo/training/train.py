@@ -157,6 +157,8 @@ def train(
                     "split": {part: rows.tolist() for part, rows in parts.items()},
                     "seed": seed,
                     "precision": precise,
+                    # They make up the batches together.
+                    "number of devices": devices.num_replicas_in_sync,
                 }
             )
             if place.finished:
@@ -253,7 +255,9 @@ class _Run:
         self.done = 0  # steps of all stages
         self.saved_at = time.monotonic()
         # What an earlier process saved.
-        self.saved = checkpoints.newest(self.place.checkpoints)
+        self.saved = (
+            checkpoints.newest(self.place.checkpoints) if self.place.saved else None
+        )
         if self.saved:
             arrays, state = self.saved
             for path, variable in registry.variables(self.network).items():

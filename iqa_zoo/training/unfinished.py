@@ -19,6 +19,7 @@ from iqa_zoo.errors import OutputError, UsageError
 from iqa_zoo.files import lock, write_bytes
 from iqa_zoo.training import checkpoints
 
+UNFINISHED = "unfinished"
 FINISHED = "card.toml"  # the last file that a run writes
 #: What a run writes before it; a killed one may leave them.
 PARTS = {
@@ -48,7 +49,7 @@ class Unfinished:
 
     def __init__(self, out: Path) -> None:
         self.out = out
-        self.folder = out / "unfinished"
+        self.folder = out / UNFINISHED
         self.checkpoints = self.folder / "checkpoints"
         self.saved = checkpoints.last_number(self.checkpoints) > 0
         self.finished = False
@@ -62,10 +63,14 @@ class Unfinished:
         """
         place = self.folder / "plan.json"
         plan = json.loads(json.dumps(plan))
-        if not self.saved:
+        self.finished = (self.out / FINISHED).exists()
+        if not (self.saved or self.finished):
+            # A killed run may have had another plan when it tried the disk.
+            shutil.rmtree(self.checkpoints, ignore_errors=True)
             write_bytes(place, json.dumps(plan, indent=1).encode())
             return
-        earlier = json.loads(place.read_bytes())
+        # Of a finished run the plan may be gone already.
+        earlier = json.loads(place.read_bytes()) if place.exists() else plan
         other = [key for key in plan if plan[key] != earlier.get(key)]
         if other:
             raise UsageError(
@@ -73,7 +78,6 @@ class Unfinished:
                 f"{' and '.join(other)}. Give the arguments that it was begun with, "
                 f"name another folder, or remove {self.folder}."
             )
-        self.finished = (self.out / FINISHED).exists()
 
     def save(
         self, number: int, arrays: Mapping[str, np.ndarray], state: Mapping[str, Any]
@@ -98,32 +102,50 @@ def claimed(out: Path) -> Iterator[Unfinished]:
         UsageError: it holds files of something else.
         OutputError: it cannot be made, or another process trains in it.
     """
-    unfinished = Unfinished(out)
-    folder = unfinished.folder
+    folder = out / UNFINISHED
     try:
         out.mkdir(parents=True, exist_ok=True)
-        begun = folder.is_dir()
-        allowed = PARTS | {FINISHED, folder.name} if begun else set()
-        others = [
-            path.name
-            for path in out.iterdir()
-            if path.name not in allowed and not path.name.endswith(".part")
-        ]
-        if others:
-            raise UsageError(
-                f"{out} holds files already ({min(others)}); give a new or an empty "
-                "folder."
-            )
+        _check_own(out)
         folder.mkdir(exist_ok=True)
         guard = open(folder / "lock", "ab", buffering=0)  # noqa: SIM115
     except OSError as error:
         raise OutputError(f"Cannot make the folder {out}: {error.strerror}.") from error
     with guard:
         lock(guard, os.fspath(out))
+        for half in out.glob(".*.part"):  # of a process that was killed
+            half.unlink(missing_ok=True)
+        unfinished = Unfinished(out)  # as the process that had the lock left it
         try:
             yield unfinished
         except BaseException:
             if not unfinished.saved:
                 unfinished.remove()
+                _remove_parts(out)
             raise
         unfinished.remove()
+
+
+def _remove_parts(out: Path) -> None:
+    """Remove what a run wrote that is not finished."""
+    for name in PARTS:
+        path = out / name
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+
+def _check_own(out: Path) -> None:
+    """Raise UsageError where `out` holds files that are of no unfinished run."""
+    begun = (out / UNFINISHED).is_dir()
+    allowed = PARTS | {FINISHED, UNFINISHED} if begun else set()
+    others = [
+        path.name
+        for path in out.iterdir()
+        if path.name not in allowed and not path.name.endswith(".part")
+    ]
+    if others:
+        raise UsageError(
+            f"{out} holds files already ({min(others)}); give a new or an empty folder."
+        )
