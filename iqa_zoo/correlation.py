@@ -186,7 +186,7 @@ def _descend(
         lambda curve: logistic_slopes(z, curve),
         method="lm" if loss == "linear" else "trf",
         loss=loss,
-        max_nfev=500,
+        max_nfev=100,
     )
     best: FloatArray = found.x
     return best

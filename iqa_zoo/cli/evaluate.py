@@ -211,7 +211,7 @@ def _bounds(row: Mapping[str, Any], key: str) -> str:
 
 def _short(value: float) -> str:
     if abs(value) >= 1:
-        return f"{value:.3g}"
+        return f"{value:#.3g}"
     return f"{value:.2f}".replace("0.", ".").replace("1.00", "1")
 
 

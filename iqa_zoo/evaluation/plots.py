@@ -162,7 +162,7 @@ def _said(figures: Mapping[str, Any]) -> str:
     for head, key, form in (
         ("SROCC", "srocc", ".3f"),
         ("PLCC", "plcc_logistic", ".3f"),
-        ("RMSE", "rmse", ".3g"),
+        ("RMSE", "rmse", "#.3g"),
     ):
         if key in figures:
             line = f"{head} {figures[key]:{form}}"

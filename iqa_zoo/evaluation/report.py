@@ -20,7 +20,7 @@ AGREEMENT = (
     ("PLCC, logistic 4", "plcc_logistic", ".3f"),
     ("PLCC, logistic 5", "plcc_logistic5", ".3f"),
     ("KROCC", "krocc", ".3f"),
-    ("RMSE", "rmse", ".3g"),
+    ("RMSE", "rmse", "#.3g"),
 )
 DISTRIBUTIONS = (
     ("EMD, r = 1", "emd", ".4f"),
@@ -38,8 +38,8 @@ PART = (
     ("Images", "n", "d"),
     ("SROCC", "srocc", ".3f"),
     ("PLCC", "plcc", ".3f"),
-    ("RMSE", "rmse", ".3g"),
-    ("Bias", "bias", "+.3g"),
+    ("RMSE", "rmse", "#.3g"),
+    ("Bias", "bias", "+#.3g"),
 )
 TEST = (
     ("Images", "n", "d"),

@@ -1,7 +1,9 @@
 """Figures of models against opinions, with engines that answer by rule."""
 
 import csv
+import dataclasses
 import importlib
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,6 +13,7 @@ import iqa_zoo
 from iqa_zoo import correlation
 from iqa_zoo.data.manifest import read_labels
 from iqa_zoo.errors import OpinionError, UnknownNameError, UsageError
+from iqa_zoo.evaluation.evaluate import measure
 from iqa_zoo.evaluation.figures import constant_figures, figures
 from iqa_zoo.files import fingerprint
 from iqa_zoo.results import ImageScore
@@ -27,7 +30,7 @@ def labels(opinions):
     return read_labels(*opinions)
 
 
-module = importlib.import_module("iqa_zoo.evaluation.evaluate")
+answers = importlib.import_module("iqa_zoo.evaluation.answers")
 
 # From the row's number to its score.
 RULES = {
@@ -73,41 +76,131 @@ class Judge:
 def judge(monkeypatch):
     """Takes the place of real models, which have seen the images of `seen`."""
     seen = set()
-    monkeypatch.setattr(module, "Scorer", Judge)
+    monkeypatch.setattr(answers, "Scorer", Judge)
     monkeypatch.setattr(
-        module.registry, "resolve", lambda _: SimpleNamespace(seen=lambda: seen)
+        answers.registry, "resolve", lambda _: SimpleNamespace(seen=lambda: seen)
     )
     return seen
 
 
+def evaluate(*arguments, **options):
+    """Without intervals, which most tests do not look at."""
+    return iqa_zoo.evaluate(*arguments, **{"repeats": 0} | options)
+
+
 def test_rows_and_figures(judge, opinions, labels):
-    rows = iqa_zoo.evaluate(["good", "wrong", "flaky"], *opinions, engine="litert")
-    assert [row["model"] for row in rows] == ["good", "wrong", "flaky", "constant"]
-    good, wrong, flaky, constant = rows
+    rows = evaluate(["good", "wrong", "flaky"], *opinions, engine="litert")
+    names = [row["model"] for row in rows]
+    assert names == ["good", "wrong", "flaky", "sharpness", "constant"]
+    good, wrong, flaky, sharp, constant = rows
     assert good["srocc"] == good["krocc"] == 1
     assert wrong["srocc"] == wrong["krocc"] == -1
     values = [RULES["good"](row) for row in range(20)]
     assert good["plcc"] == pytest.approx(correlation.plcc(values, labels.mos))
     assert good["plcc_logistic"] >= good["plcc"]
+    assert good["plcc_logistic5"] >= good["plcc"]
     assert (good["n"], good["failed"]) == (20, 0)
     assert (flaky["n"], flaky["failed"]) == (10, 10)
     assert flaky["srocc"] == 1
+    assert (sharp["n"], sharp["failed"], sharp["seen"]) == (20, 0, 0)
     assert constant["srocc"] == 0
     assert constant["rmse"] == pytest.approx(labels.mos.std())
     assert good["rmse"] < constant["rmse"]
+    assert not any(key.endswith("_low") for row in rows for key in row)
 
 
 def test_one_model_and_labels_read_before(judge, labels):
-    rows = iqa_zoo.evaluate("good", labels)
-    assert [row["model"] for row in rows] == ["good", "constant"]
+    rows = evaluate("good", labels)
+    assert [row["model"] for row in rows] == ["good", "sharpness", "constant"]
+
+
+def test_intervals_and_paired_tests(judge, labels):
+    found = measure(["good", "flaky", "wrong"], labels, repeats=50)
+    good = found.figures[0]
+    for name in ("srocc", "plcc", "plcc_logistic", "plcc_logistic5", "krocc", "rmse"):
+        assert good[f"{name}_low"] <= good[name] * (1 + 1e-9)
+        assert good[f"{name}_high"] >= good[name] * (1 - 1e-9)
+    assert (found.drawn, found.drawn_of) == ("image", 20)
+    pairs = [(test["a"], test["b"], test["n"]) for test in found.tests]
+    assert pairs == [
+        ("good", "flaky", 10),
+        ("good", "wrong", 10),
+        ("flaky", "wrong", 10),
+    ]
+    assert found.tests[1]["better_srocc"] == "good"
+    again = measure(["good", "flaky", "wrong"], labels, repeats=50)
+    assert again.figures == found.figures
+
+
+def with_columns(labels, **columns):
+    return dataclasses.replace(labels, **columns)
+
+
+def test_references_are_drawn_and_taken_apart(judge, labels):
+    references = tuple(Path(f"ref{row % 4}.png") for row in range(20))
+    found = measure(
+        "good", with_columns(labels, reference=references), by="reference", repeats=10
+    )
+    assert (found.drawn, found.drawn_of) == ("reference", 4)
+    rows = [row for row in found.parts if row["model"] == "good"]
+    assert [row["part"] for row in rows] == [f"ref{n}.png" for n in range(4)]
+    assert all(row["n"] == 5 for row in rows)
+    assert [row["srocc"] for row in rows] == pytest.approx([1] * 4)
+    total = sum(row["n"] * row["rmse"] ** 2 for row in rows)
+    assert np.sqrt(total / 20) == pytest.approx(found.figures[0]["rmse"])
+    assert sum(row["n"] * row["bias"] for row in rows) == pytest.approx(0, abs=1)
+
+
+def test_small_and_numbered_parts(judge, labels):
+    levels = tuple([10] * 2 + [2] * 18)
+    rows = evaluate("good", with_columns(labels, level=levels), by="level")
+    first, last = rows[3:5]
+    assert (first["part"], first["n"], last["part"], last["n"]) == ("02", 18, "10", 2)
+    assert first["srocc"] == pytest.approx(1)
+    assert last["srocc"] is None and last["rmse"] > 0
+    with pytest.raises(UsageError, match="no column distortion"):
+        evaluate("good", labels, by="distortion")
+    with pytest.raises(UnknownNameError, match="Did you mean level"):
+        evaluate("good", labels, by="levels")
+
+
+def test_pairs_need_the_number_of_votes(judge, labels):
+    assert "c0" not in evaluate("good", labels)[0]
+    good, sharp, constant = evaluate("good", labels, raters=20)
+    assert good["auc_better"] == good["c0"] == 1
+    assert sharp["different"] == good["different"] > 0.5
+    assert "c0" not in constant
+    counts = np.tile([0.0, 5, 10, 5, 0], (20, 1))
+    voted = with_columns(labels, votes=counts)
+    assert evaluate("good", voted)[0]["different"] == good["different"]
+    shares = with_columns(labels, votes=counts / 20)
+    assert "c0" not in evaluate("good", shares)[0]
+    assert "c0" not in evaluate("good", with_columns(labels, std=None), raters=20)[0]
+
+
+@pytest.mark.parametrize("options", [{"repeats": -1}, {"raters": 0}])
+def test_wrong_numbers(judge, labels, options):
+    with pytest.raises(UsageError):
+        evaluate("good", labels, **options)
 
 
 def test_dmos(judge, opinions, monkeypatch):
-    row, _ = iqa_zoo.evaluate("wrong", *opinions, direction="lower_is_better")
+    row, *_ = evaluate("wrong", *opinions, direction="lower_is_better")
     assert row["srocc"] == 1
     monkeypatch.setattr(Judge, "direction", "lower_is_better")
-    row, _ = iqa_zoo.evaluate("wrong", *opinions)
+    row, *_ = evaluate("wrong", *opinions)
     assert row["srocc"] == 1
+
+
+def test_the_tables_own_split(judge, labels):
+    sides = ("train",) * 12 + ("test",) * 8
+    own = with_columns(labels, split=sides)
+    assert evaluate("good", own)[0]["n"] == 20
+    assert evaluate("good", own, part="test")[0]["n"] == 8
+    with pytest.raises(UnknownNameError, match="validation"):
+        evaluate("good", own, part="validation")
+    with pytest.raises(UsageError, match=r"split\.csv"):
+        evaluate("good", labels, part="test")
 
 
 def make_split(path, names, parts):
@@ -123,16 +216,16 @@ def test_split(judge, labels, tmp_path):
     # Another order, and images that the table does not have: names count.
     names = [*reversed(labels.names), "other.png"]
     split = make_split(tmp_path / "split.csv", names, [*parts, "test"])
-    row, constant = iqa_zoo.evaluate("good", labels, split=split)
+    row, _, constant = evaluate("good", labels, split=split)
     assert (row["n"], constant["n"]) == (5, 5)
     assert constant["rmse"] == pytest.approx(labels.mos[15:].std())
-    row, _ = iqa_zoo.evaluate("good", labels, split=split, part="train")
+    row, *_ = evaluate("good", labels, split=split, part="train")
     assert row["n"] == 15
     with pytest.raises(UnknownNameError, match="Did you mean test"):
-        iqa_zoo.evaluate("good", labels, split=split, part="tests")
+        evaluate("good", labels, split=split, part="tests")
     split = make_split(tmp_path / "short.csv", labels.names[1:], ["test"] * 19)
     with pytest.raises(UsageError, match=rf"short\.csv .*{labels.names[0]}"):
-        iqa_zoo.evaluate("good", labels, split=split)
+        evaluate("good", labels, split=split)
 
 
 @pytest.mark.parametrize("content", ["", "a,b\n1,2\n", "\x00\xff"])
@@ -140,33 +233,33 @@ def test_no_split_at_all(judge, labels, tmp_path, content):
     path = tmp_path / "split.csv"
     path.write_bytes(content.encode("latin-1"))
     with pytest.raises(UsageError, match=r"split"):
-        iqa_zoo.evaluate("good", labels, split=path)
+        evaluate("good", labels, split=path)
     with pytest.raises(UsageError, match=r"no\.csv"):
-        iqa_zoo.evaluate("good", labels, split=tmp_path / "no.csv")
+        evaluate("good", labels, split=tmp_path / "no.csv")
 
 
 def test_too_few_scores(judge, labels):
     with pytest.raises(OpinionError, match=r"blind scored 0 of 20.*is damaged"):
-        iqa_zoo.evaluate("blind", labels)
+        evaluate("blind", labels)
 
 
 def test_images_that_the_model_has_seen(judge, labels):
     judge.update(fingerprint(path) for path in labels.paths[:6])
-    rows = iqa_zoo.evaluate(["good", "flaky"], labels)
-    assert [row["seen"] for row in rows] == [6, 3, 0]
+    rows = evaluate(["good", "flaky"], labels)
+    assert [row["seen"] for row in rows] == [6, 3, 0, 0]
 
 
 def test_an_image_that_has_gone_since(judge, tmp_path):
     labels = read_labels(*make_opinions(tmp_path))
     labels.paths[1].unlink()
-    assert iqa_zoo.evaluate("flaky", labels)[0]["failed"] == 10
+    assert evaluate("flaky", labels)[0]["failed"] == 10
 
 
 def test_images_must_be_named(judge, opinions, labels):
     with pytest.raises(UsageError, match="cannot change labels"):
-        iqa_zoo.evaluate("good", labels, mos="mos")
+        evaluate("good", labels, mos="mos")
     with pytest.raises(UsageError, match="folder of the images"):
-        iqa_zoo.evaluate("good", opinions[0])
+        evaluate("good", opinions[0])
 
 
 def test_figures_of_a_perfect_answer(labels):
@@ -179,6 +272,19 @@ def test_figures_of_a_perfect_answer(labels):
     assert found["n"] == 20
     assert found["rmse"] < 1
     assert "emd" not in figures(labels, rows, labels.mos)
+
+
+def test_deviations_of_distributions_are_held_against_those_of_opinions(labels):
+    rows, std = np.arange(20), np.linspace(2, 25, 20)
+    spread = with_columns(labels, std=std)
+    truth = spread.distribution((1, 10), 10)
+    found = figures(spread, rows, labels.mos, truth)
+    assert found["srocc_std"] > 0.9
+    assert found["plcc_std"] > 0.9
+    turned = figures(spread, rows, labels.mos, truth[::-1])
+    assert turned["srocc_std"] < -0.8
+    none = figures(with_columns(labels, std=None), rows, labels.mos, truth)
+    assert "srocc_std" not in none
 
 
 def test_constant_answers_with_what_it_knows(labels):
