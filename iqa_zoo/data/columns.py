@@ -179,7 +179,7 @@ def histograms(
             problems.append((place, f"{name} {error}"))
             parsed.append([])
     counts = Counter(len(votes) for votes in parsed if votes)
-    levels = counts.most_common(1)[0][0] if counts else 0
+    levels = counts.most_common(1)[0][0] if counts else 2
     found = np.full((len(rows), levels), math.nan)
     for row, votes in enumerate(parsed):
         if votes and len(votes) != levels:

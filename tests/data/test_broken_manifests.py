@@ -249,6 +249,9 @@ FILES = {
     "idealo's votes": (json.dumps(
         [{"image_id": str(i), "label": [1] * (9 if i == 3 else 10)} for i in range(12)]
         ), "  entry 4: label has 9 votes where most rows have 10"),
+    "only bad votes": (json.dumps(
+        [{"image": f"{i}.png", "votes": [0, 0]} for i in range(12)]
+        ), "  entry 12: votes has the sum 0"),
     "idealo's image": (json.dumps(
         [{"image_id": str(i + 4), "label": [1] * 10} for i in range(12)]
         ), "  entry 12: image '15' is not in "),
