@@ -306,7 +306,7 @@ class _Run:
             except tf.errors.OpError as error:
                 self._explain(error, inputs)
         if self.best:
-            for variable in loop.trained:
+            for variable in (*loop.trained, *loop.statistics):
                 variable.assign(self.best_weights[variable.path])
         else:
             loop.take_averages()
@@ -402,7 +402,8 @@ class _Run:
                 better = row["validation_srocc"] > self.best.get("srocc", -2)
                 if "patience" in stage and better:
                     self.best = {"epoch": epoch, "srocc": row["validation_srocc"]}
-                    self.best_weights = {v.path: v.numpy() for v in loop.trained}
+                    kept = (*loop.trained, *loop.statistics)
+                    self.best_weights = {v.path: v.numpy() for v in kept}
         self.history.append(row)
         if self.chief:
             write_history(self.place.out, self.history)
