@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 
@@ -20,6 +20,11 @@ class ImageScore:
             summing to 1.
         scale: lowest and highest score.
         direction: ``"higher_is_better"`` or ``"lower_is_better"``.
+        percentile: share of photos, 0 to 100, that the model finds worse than this one;
+            of the set that its card names, None where that names none.
+        interval: where the mean opinion of people probably is, on the same scale; how
+            probably and according to which photos is on the card. None where that has
+            no interval.
         error: a key of `iqa_zoo.errors.IMAGE_CODES` where it failed, else None.
         message: what happened and what to do where it failed, else None.
     """
@@ -31,12 +36,17 @@ class ImageScore:
     distribution: tuple[float, ...] | None = None
     scale: tuple[float, float] | None = None
     direction: str | None = None
+    percentile: float | None = None
+    interval: tuple[float, float] | None = None
     error: str | None = None
     message: str | None = None
 
 
 #: Names of the columns of result files, which are those of `ImageScore`.
 FIELDS = tuple(field.name for field in dataclasses.fields(ImageScore))
+#: Those of numbers, and those of lists of numbers.
+NUMBERS = ("value", "std", "percentile")
+LISTS = ("distribution", "scale", "interval")
 
 
 def to_row(score: ImageScore) -> dict[str, Any]:
@@ -49,9 +59,22 @@ def to_row(score: ImageScore) -> dict[str, Any]:
     row = {name: getattr(score, name) for name in FIELDS}
     if score.distribution is not None:
         row["distribution"] = [float(str(float32(p))) for p in score.distribution]
-    if score.scale is not None:
-        row["scale"] = list(score.scale)
+    for name in ("scale", "interval"):
+        if row[name] is not None:
+            row[name] = list(row[name])
     return row
+
+
+def check_columns(names: Iterable[str]) -> None:
+    """Raise ValueError where these are not `FIELDS`, in any order."""
+    names = list(names)
+    lacking = [name for name in FIELDS if name not in names]
+    if lacking and {"path", "model", "value"} < set(names) < set(FIELDS):
+        raise ValueError(
+            f"an earlier version wrote it, without the columns {', '.join(lacking)}"
+        )
+    if set(names) != set(FIELDS):
+        raise ValueError(f"the columns are {names}, not {list(FIELDS)}")
 
 
 def from_row(row: Mapping[str, Any]) -> ImageScore:
@@ -65,8 +88,7 @@ def from_row(row: Mapping[str, Any]) -> ImageScore:
         ValueError: a column is missing or unknown, a cell is no number or list, or
             there is neither a score nor an error.
     """
-    if row.keys() != set(FIELDS):
-        raise ValueError(f"the columns are {list(row)}, not {list(FIELDS)}")
+    check_columns(row)
     cells: dict[str, Any] = {
         name: None if cell == "" else cell for name, cell in row.items()
     }
@@ -74,10 +96,10 @@ def from_row(row: Mapping[str, Any]) -> ImageScore:
         raise ValueError("a row has either a value or an error")
     # An image's name can be empty; it is never None.
     cells["path"] = row["path"]
-    for name in ("value", "std"):
+    for name in NUMBERS:
         if cells[name] is not None:
             cells[name] = float(cells[name])
-    for name in ("distribution", "scale"):
+    for name in LISTS:
         if isinstance(cells[name], str):
             cells[name] = json.loads(cells[name])
         if cells[name] is not None:

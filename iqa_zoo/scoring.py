@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from iqa_zoo import registry
+from iqa_zoo.calibration import interval, percentile
 from iqa_zoo.engines import Engine, make_engine
 from iqa_zoo.errors import ImageError, IqaError, UnknownNameError, UsageError
 from iqa_zoo.images import (
@@ -86,6 +87,7 @@ class Scorer:
 
     Attributes:
         models: the names of the models, with their tags.
+        weights: what the models' cards say of these weight sets.
     """
 
     def __init__(
@@ -116,6 +118,7 @@ class Scorer:
             for entry in (registry.resolve(name) for name in names)
         ]
         self.models = tuple(judge.entry.name for judge in self._judges)
+        self.weights = tuple(judge.entry.weights or {} for judge in self._judges)
         self._limits = Limits() if limits is None else limits
         self._value_range = value_range
         self._threads = threads or cores()
@@ -275,15 +278,21 @@ def _judged(name: str, entry: registry.Entry, shares: np.ndarray) -> ImageScore:
         return _failed(name, entry.name, ImageError("non_finite", message, name))
     low, high = map(float, entry.output["scale"])
     mean, std = mean_and_std(shares, (low, high))
+    # Shares sum to 1 but for rounding, which must not lead out of the scale.
+    value = float(np.clip(mean, low, high))
+    direction = entry.output["direction"]
+    weights = entry.weights or {}
+    quantiles, known = weights.get("quantiles"), weights.get("interval")
     return ImageScore(
         name,
         entry.name,
-        # Shares sum to 1 but for rounding, which must not lead out of the scale.
-        value=float(np.clip(mean, low, high)),
+        value=value,
         std=float(std),
         distribution=tuple(shares.astype(np.float64).tolist()),
         scale=(low, high),
-        direction=entry.output["direction"],
+        direction=direction,
+        percentile=percentile(value, quantiles, direction) if quantiles else None,
+        interval=interval(value, known, (low, high)) if known else None,
     )
 
 

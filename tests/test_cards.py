@@ -12,6 +12,10 @@ from iqa_zoo.images import ENLARGE_RULES, FIT_RULES, SHRINK_RULES
 from iqa_zoo.models.losses import TERMS
 
 FILE = {"file": "a.safetensors", "bytes": 3, "sha256": "0" * 64}
+CALIBRATION = {
+    "quantiles": {"set": "some photos", "percent": [0, 50, 100], "score": [1, 2, 2.5]},
+    "interval": {"coverage": 0.9, "half_width": 1.5, "n": 20, "held_out": "others"},
+}
 WEIGHTS = {
     "kind": "own",
     **FILE,
@@ -28,7 +32,7 @@ WEIGHTS = {
     "litert": {**FILE, "file": "a.tflite"},
     "seen": {**FILE, "file": "a.seen.txt"},
     "results": {},
-    "quantiles": {},
+    **CALIBRATION,
     "notes": ["a note"],
 }
 EXTERNAL = {
@@ -59,7 +63,7 @@ EXTERNAL = {
     },
     "arguments": {"bins": 10},
     "published": {},
-    "quantiles": {},
+    **CALIBRATION,
 }
 
 
@@ -67,7 +71,7 @@ def full_card() -> dict:
     """A card that has every key of the schema but `unhashed`, which excludes a URL."""
     card = copy.deepcopy(dict(cards.all_cards()["nima-mobilenetv2"]))
     stage = {
-        "loss": {"emd": 1.0, "plcc": 0.5, "huber": 1, "mse": 0.0},
+        "loss": {"emd": 1.0, "plcc": 0.5, "huber": 1, "mse": 0.0, "ranking": 0.5},
         "weight_decay": 0.1,
         "warmup": 0.1,
         "average": 0.9,
@@ -75,6 +79,9 @@ def full_card() -> dict:
         "mirror": True,
         "ridge": 1.0,
         "batch_norm": "live",
+        "clip": 1.0,
+        "accumulate": 2,
+        "patience": 3,
     }
     card["recipe"] = [card["recipe"][0] | stage]
     card["input"] |= {"network_least": 4}
@@ -215,7 +222,27 @@ def test_numbers_are_finite():
 def test_a_loss_has_a_term():
     card = full_card()
     card["recipe"][0]["loss"] = {}
-    refused(card, "recipe.0.loss", "empty", "emd, huber, mse, plcc")
+    refused(card, "recipe.0.loss", "empty", "emd, huber, mse, plcc, ranking")
+
+
+def test_quantiles_ascend():
+    for percent, score in (
+        ([0, 50, 40], [1, 2, 3]),
+        ([0, 50, 50], [1, 2, 3]),
+        ([0, 50, 100], [1, 3, 2]),
+        ([0, 50], [1, 2, 3]),
+        ([0, 50, 101], [1, 2, 3]),
+        ([-1, 50, 100], [1, 2, 3]),
+    ):
+        card = full_card()
+        card["weights"]["b"]["quantiles"] |= {"percent": percent, "score": score}
+        refused(card, "weights.b.quantiles", "ascend")
+
+
+def test_an_interval_covers_a_share():
+    card = full_card()
+    card["weights"]["a"]["interval"]["coverage"] = 1
+    refused(card, "weights.a.interval.coverage", "less than 1")
 
 
 # --- files that others publish --------------------------------------------------------

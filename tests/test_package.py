@@ -20,7 +20,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # the modules to their left.
 FLOORS = (
     ("errors", "files", "download", "cards"),
-    ("images", "opinions", "correlation", "results", "hdf5", "arrays"),
+    ("images", "opinions", "correlation", "calibration", "results", "hdf5", "arrays"),
     ("full_reference", "natural_scene", "technical", "distortions"),
     ("models",),
     ("store", "registry"),

@@ -7,11 +7,19 @@ import json
 import numpy as np
 import pytest
 
-from iqa_zoo.results import FIELDS, ImageScore, from_row, to_row
+from iqa_zoo.results import FIELDS, LISTS, ImageScore, from_row, to_row
 
 SHARES = tuple(np.float32([0.1, 0.2, 0.7]).astype(float).tolist())
 SCORE = ImageScore(
-    "a b\n\udcff.jpg", "m.t", 2.6, 0.66, SHARES, (1.0, 3.0), "higher_is_better"
+    "a b\n\udcff.jpg",
+    "m.t",
+    2.6,
+    0.66,
+    SHARES,
+    (1.0, 3.0),
+    "higher_is_better",
+    percentile=73.25,
+    interval=(1.5, 3.0),
 )
 FAILED = ImageScore("x", "m.t", error="empty", message='no "bytes", none')
 
@@ -34,12 +42,20 @@ def test_shares_lead_back_to_the_same_float32():
 def test_text_cells_lead_back():
     file = io.StringIO()
     row = to_row(SCORE)
-    row["distribution"], row["scale"] = map(
-        json.dumps, (row["distribution"], row["scale"])
-    )
+    for name in LISTS:
+        row[name] = json.dumps(row[name])
     csv.DictWriter(file, FIELDS).writerow(row)
     (cells,) = csv.DictReader(io.StringIO(file.getvalue(), newline=""), FIELDS)
-    assert to_row(from_row(cells)) == to_row(SCORE)
+    back = from_row(cells)
+    assert to_row(back) == to_row(SCORE)
+    assert (back.percentile, back.interval) == (73.25, (1.5, 3.0))
+
+
+def test_rows_of_an_earlier_version_are_told():
+    row = to_row(SCORE)
+    del row["percentile"], row["interval"]
+    with pytest.raises(ValueError, match="without the columns percentile, interval"):
+        from_row(row)
 
 
 @pytest.mark.parametrize(

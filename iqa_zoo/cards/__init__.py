@@ -95,6 +95,19 @@ STAGE = {
     "ridge": _Optional(float),
     "batch_norm": _Optional(str),
 }
+#: Where the scores of a named set of photos lie; `calibration` makes and reads both.
+QUANTILES = {
+    "set": str,  # as in "better than 73 % of ..."
+    "percent": [NUMBER],  # of the set's photos have lower scores than the one below
+    "score": [NUMBER],
+}
+#: How far from the score the mean opinion is, but for a share of photos.
+INTERVAL = {
+    "coverage": _Positive(NUMBER),  # the share within the interval, less than 1
+    "half_width": _Positive(NUMBER),  # on the card's scale
+    "n": COUNT,  # photos that it was found on
+    "held_out": str,  # which ones
+}
 KINDS = ("own", "local", "external")
 WEIGHTS = {
     "kind": ("own", "local"),
@@ -112,7 +125,8 @@ WEIGHTS = {
     "litert": _Optional(FILE),
     "seen": _Optional(FILE),  # fingerprints of the images it was trained on
     "results": _Optional(dict),
-    "quantiles": _Optional(dict),
+    "quantiles": _Optional(QUANTILES),
+    "interval": _Optional(INTERVAL),
     "notes": _Optional([str]),
 }
 #: A weight set that others trained and publish; the store keeps it once it was fetched.
@@ -125,7 +139,8 @@ EXTERNAL = {
     "input": _Optional(INPUT),  # likewise
     "arguments": _Optional(dict),
     "published": _Optional(dict),  # its publisher's figures, not measured here
-    "quantiles": _Optional(dict),
+    "quantiles": _Optional(QUANTILES),
+    "interval": _Optional(INTERVAL),
 }
 SCHEMA = {
     "title": str,
@@ -316,6 +331,7 @@ def check_card(card: Mapping[str, Any], name: str) -> None:
         if schema is EXTERNAL:
             _check_published(weights, f"{name}: weights.{tag}")
         _check_sides(weights.get("input"), name, here)
+        _check_calibration(weights, f"{name}: {here}")
         for part in (weights, weights.get("litert"), weights.get("seen")):
             file = (part or weights)["file"]
             if (
@@ -379,6 +395,24 @@ def _check_sides(rule: Mapping[str, Any] | None, name: str, key: str) -> None:
             f"{name}: {key}input.size is {rule['size']}; a side may have "
             f"{LARGEST_SIDE:,} pixels."
         )
+
+
+def _check_calibration(weights: Mapping[str, Any], where: str) -> None:
+    """Raise CardError where quantiles do not ascend or a coverage is no share."""
+    if "quantiles" in weights:
+        percent, score = (weights["quantiles"][key] for key in ("percent", "score"))
+        if (
+            len(percent) != len(score)
+            or len(set(percent)) < len(percent)
+            or [sorted(percent), sorted(score)] != [percent, score]
+            or not 0 <= percent[0] <= percent[-1] <= 100
+        ):
+            raise CardError(
+                f"{where}quantiles: percent must ascend within 0 to 100, and score "
+                "with it, as many of one as of the other."
+            )
+    if "interval" in weights and weights["interval"]["coverage"] >= 1:
+        raise CardError(f"{where}interval.coverage must be less than 1.")
 
 
 def _check_published(file: Mapping[str, Any], where: str) -> None:

@@ -11,7 +11,14 @@ from typing import IO, Any
 
 from iqa_zoo.errors import OutputError, UsageError
 from iqa_zoo.files import lock, write_bytes
-from iqa_zoo.results import FIELDS, ImageScore, from_row, to_row
+from iqa_zoo.results import (
+    FIELDS,
+    LISTS,
+    ImageScore,
+    check_columns,
+    from_row,
+    to_row,
+)
 
 
 def jsonl_row(score: ImageScore) -> bytes:
@@ -22,7 +29,7 @@ def jsonl_row(score: ImageScore) -> bytes:
 def csv_row(score: ImageScore) -> bytes:
     """A row of CSV, lists as JSON; names are written with the bytes that they have."""
     row = to_row(score)
-    for name in ("distribution", "scale"):
+    for name in LISTS:
         if row[name] is not None:
             row[name] = json.dumps(row[name])
     return _csv_line(row.values())
@@ -210,8 +217,8 @@ def read_rows(path: str, form: str) -> Iterator[ImageScore]:
             file.truncate(whole)
     except (AttributeError, TypeError, ValueError, csv.Error) as error:
         raise UsageError(
-            f"{path} cannot be resumed: it holds what `iqa-zoo score` did not write "
-            f"({error}). Name another file, or replace it with --overwrite."
+            f"{path} cannot be resumed: it holds what this `iqa-zoo score` does not "
+            f"write ({error}). Name another file, or replace it with --overwrite."
         ) from error
     except OSError as error:
         raise OutputError(f"Cannot read {path}: {error.strerror or error}.") from error
@@ -221,6 +228,9 @@ def _whole_bytes(file: IO[bytes], form: str) -> int:
     """How many bytes of the file are whole rows."""
     start = STARTS[form]
     if not start.startswith(file.read(len(start))):
+        if form == "csv":
+            file.seek(0)
+            check_columns(file.readline().decode().strip().split(","))
         raise ValueError(f"it does not begin with {start.decode().strip()}")
     file.seek(0)
     position = whole = quotes = 0

@@ -149,7 +149,7 @@ def command(
     try:
         with (
             _rows_to(
-                out, form, overwrite, know if resume else None, selecting, scorer.models
+                out, form, overwrite, know if resume else None, selecting, scorer
             ) as write,
             _progress(paths, is_done) as bar,
             contextlib.closing(scorer.score(names, live="-" in paths)) as scores,
@@ -172,12 +172,17 @@ def command(
             say(f"{out} holds whole rows; --resume scores the rest.")
         return getattr(ending, "code", INTERRUPTED)
     if selecting:
-        write = _to_stdout("table" if out else form, scorer.models)
+        write = _to_stdout("table" if out else form, scorer)
         for model in scorer.models:
             for score in extremes.best_then_worst(model, best or 0):
                 write(score)
     if copy_best:
         _copy(extremes.best(scorer.models[0])[: copy_best[0]], copy_best[1])
+    if tally.rows > tally.failed.total() and (form == "table" or (selecting and out)):
+        from iqa_zoo.cli.tables import notes
+
+        for line in notes(scorer.models, scorer.weights):
+            say(line)
     say(tally.summary(names.left_out))
     return SOME_FAILED if tally.failed or names.empty or not tally.rows else 0
 
@@ -342,7 +347,7 @@ def _rows_to(
     overwrite: bool,
     earlier: Write | None,
     selecting: bool,
-    models: Sequence[str],
+    scorer: Any,
 ) -> Iterator[Write]:
     """Where the row of every image goes while they are scored."""
     if out:
@@ -351,10 +356,10 @@ def _rows_to(
     elif selecting:
         yield lambda score: None
     else:
-        yield _to_stdout(form, models)
+        yield _to_stdout(form, scorer)
 
 
-def _to_stdout(form: str, models: Sequence[str]) -> Write:
+def _to_stdout(form: str, scorer: Any) -> Write:
     from iqa_zoo.cli.tables import Table, wants_colour
 
     if sys.stdout is None:
@@ -367,7 +372,7 @@ def _to_stdout(form: str, models: Sequence[str]) -> Write:
         return lambda score: writer.write(ROWS[form](score))
     encoding = sys.stdout.encoding
     colour = wants_colour(sys.stdout.isatty())
-    table = Table(models, encoding=encoding, colour=colour)
+    table = Table(scorer.models, scorer.weights, encoding=encoding, colour=colour)
     waiting = [table.head()]
 
     def write(score: ImageScore) -> None:

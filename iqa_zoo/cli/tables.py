@@ -1,7 +1,7 @@
 """One line of text for each score, for people."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -13,6 +13,11 @@ BLOCKS = "▁▂▃▄▅▆▇█"
 ASCII = "_.:-=+*#"
 # "10.00", "±10.00", and "1 ▁▂▃▄▅▆▇█▇▆ 10" or the longest error code.
 SCORE, STD, SHARES = 5, 6, 16
+# Columns that only some weight sets fill: the key of the card's table, title, width.
+CALIBRATED = {
+    "quantiles": ("better than", 11),
+    "interval": ("interval", 13),
+}
 
 
 class Table:
@@ -20,11 +25,19 @@ class Table:
 
     Args:
         models: the models' names; with more than one there is a column for them.
+        weights: what the models' cards say of their weight sets.
         encoding: of what the lines are written to.
         colour: whether that takes escape sequences for colours.
     """
 
-    def __init__(self, models: Sequence[str], *, encoding: str, colour: bool) -> None:
+    def __init__(
+        self,
+        models: Sequence[str],
+        weights: Sequence[Mapping[str, Any]] = (),
+        *,
+        encoding: str,
+        colour: bool,
+    ) -> None:
         self._blocks, self._sign = BLOCKS, "±"
         try:
             f"{self._blocks}{self._sign}".encode(encoding)
@@ -32,17 +45,21 @@ class Table:
             self._blocks, self._sign = ASCII, "+-"
         self._models = max(len(visible(m)) for m in models) if len(models) > 1 else 0
         self._colour = colour
+        self._calibrated = [
+            key for key in CALIBRATED if any(key in table for table in weights)
+        ]
 
     def head(self) -> str:
         """The line of column titles."""
-        return self._join("score", "std", "distribution", "model", "image")
+        titles = {key: title for key, (title, _) in CALIBRATED.items()}
+        return self._join("score", "std", titles, "distribution", "model", "image")
 
     def line(self, score: ImageScore) -> str:
         """One score, or the code and the reason why there is none."""
         if score.value is None or score.std is None or score.scale is None:
             reason = (score.message or "").removeprefix(f"{score.path}: ")
             right = f"{score.path}  ({reason})"
-            return self._join("-", "", score.error, score.model, right, fg="red")
+            return self._join("-", "", {}, score.error, score.model, right, fg="red")
         low, high = score.scale
         good = (score.value - low) / (high - low)
         if score.direction == "lower_is_better":
@@ -50,6 +67,7 @@ class Table:
         return self._join(
             f"{score.value:.2f}",
             f"{self._sign}{score.std:.2f}",
+            _calibrated(score),
             f"{low:g} {self._draw(score.distribution or ())} {high:g}",
             score.model,
             score.path,
@@ -60,6 +78,7 @@ class Table:
         self,
         score: str,
         std: str,
+        calibrated: Mapping[str, str],
         shares: str | None,
         model: str,
         image: str,
@@ -68,6 +87,8 @@ class Table:
         left = f"{score:>{SCORE}}  {std:>{STD}}"
         if style and self._colour:
             left = click.style(left, **style)
+        for key in self._calibrated:
+            left += f"  {calibrated.get(key, ''):>{CALIBRATED[key][1]}}"
         middle = f"{visible(model):<{self._models}}  " if self._models else ""
         return f"{left}  {shares or '':<{SHARES}}  {middle}{visible(image)}"
 
@@ -75,6 +96,33 @@ class Table:
         top = max(shares, default=0) or 1
         last = len(self._blocks) - 1
         return "".join(self._blocks[round(share / top * last)] for share in shares)
+
+
+def _calibrated(score: ImageScore) -> dict[str, str]:
+    """The cells that only some weight sets fill."""
+    cells = {}
+    if score.percentile is not None:
+        cells["quantiles"] = f"{score.percentile:.0f} %"
+    if score.interval is not None:
+        low, high = score.interval
+        cells["interval"] = f"{low:.2f} to {high:.2f}"
+    return cells
+
+
+def notes(models: Sequence[str], weights: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What the columns that only some weight sets fill mean, a line each and model."""
+    lines = []
+    for model, card in dict(zip(models, weights, strict=True)).items():
+        of = f"{model}: " if len(set(models)) > 1 else ""
+        if "quantiles" in card:
+            lines.append(f"{of}better than: of {card['quantiles']['set']}")
+        if "interval" in card:
+            table = card["interval"]
+            lines.append(
+                f"{of}interval: of 100 photos like {table['held_out']}, people's mean "
+                f"opinion of {100 * table['coverage']:g} is within"
+            )
+    return lines
 
 
 def wants_colour(is_terminal: bool) -> bool:

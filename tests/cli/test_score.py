@@ -10,9 +10,11 @@ import re
 import signal
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+import tomli_w
 from click.testing import CliRunner
 
 from iqa_zoo import scoring
@@ -102,6 +104,70 @@ def test_colours_follow_the_direction():
     assert table.line(high).startswith(green)
     assert table.line(low).startswith(red)
     assert table.line(ImageScore("p", "m", error="empty")).startswith(red)
+
+
+@pytest.fixture(scope="module")
+def calibrated(tmp_path_factory):
+    """A run whose card has quantiles and an interval."""
+    folder = tiny.make_run(tmp_path_factory.mktemp("models") / "calibrated")
+    card = tomllib.loads((folder / "card.toml").read_text())
+    (weights,) = card["weights"].values()
+    weights["quantiles"] = {"set": "two photos", "percent": [0, 100], "score": [1, 10]}
+    weights["interval"] = {
+        "coverage": 0.9,
+        "half_width": 20.0,
+        "n": 40,
+        "held_out": "forty others",
+    }
+    (folder / "card.toml").write_text(tomli_w.dumps(card))
+    return str(folder)
+
+
+def test_percentiles_and_intervals(run, calibrated, folder, tmp_path):
+    photo = f"{folder}/0001.jpg"
+    (found,) = score(photo, calibrated)
+    assert found.percentile == pytest.approx(100 * (found.value - 1) / 9)
+    assert found.interval == (1, 10)
+    result = iqa_zoo("score", photo, "-m", calibrated)
+    head, line = result.stdout.splitlines()
+    assert re.fullmatch(r"score +std  better than +interval  distribution +image", head)
+    assert f"{found.percentile:.0f} %  1.00 to 10.00  1 " in line
+    assert line.index(" %") + 2 == head.index("better than") + len("better than")
+    assert result.stderr.splitlines()[:2] == [
+        "iqa-zoo: better than: of two photos",
+        "iqa-zoo: interval: of 100 photos like forty others, people's mean opinion of "
+        "90 is within",
+    ]
+    # A model without them leaves its cells empty; only rows go to files.
+    result = iqa_zoo("score", photo, "no.jpg", "-m", run, "-m", calibrated)
+    lines = result.stdout.splitlines()
+    assert len({line.index(" 1 ") for line in lines[1:3]}) == 1
+    assert " %" not in lines[1] and " %" in lines[2]
+    assert f"iqa-zoo: {calibrated}: better than: of two photos" in result.stderr
+    out = tmp_path / "scores.csv"
+    result = iqa_zoo("score", photo, "-m", calibrated, "-m", run, "-o", out)
+    assert "better than" not in result.stderr
+    first, second = read_csv(out.read_text())
+    assert to_row(first) == to_row(found)
+    assert (second.percentile, second.interval) == (None, None)
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_files_of_an_earlier_version_are_left_alone(run, folder, form, tmp_path):
+    out = tmp_path / f"scores.{form}"
+    old = {
+        name: cell
+        for name, cell in to_row(next(score(f"{folder}/0000.jpg", run))).items()
+        if name not in ("percentile", "interval")
+    }
+    text = json.dumps(old) + "\n"
+    if form == "csv":
+        text = ",".join(old) + "\n" + ",".join('"x"' for _ in old) + "\n"
+    out.write_text(text)
+    result = iqa_zoo("score", folder, "-m", run, "-o", out, "--resume")
+    assert result.exit_code == 2 and out.read_text() == text
+    assert "earlier version wrote it, without the columns percentile" in result.stderr
+    assert "--overwrite" in result.stderr
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl"])

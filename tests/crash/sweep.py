@@ -230,6 +230,7 @@ class _Stub:
     """Scores at once whatever it is given."""
 
     models = ("stub",)
+    weights = ({},)
 
     def __init__(self, *_, **__) -> None:
         pass
