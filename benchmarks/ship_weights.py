@@ -5,11 +5,12 @@
 
 Writes weights/NAME.safetensors (16-bit arrays) and weights/NAME.tflite (32 bits, built
 from those rounded arrays, so that the two agree), and fills the card's table of the
-weight set: hashes, how they were made, the results of `clive_splits.py` and the
-quantiles of the scores of the photos in --data.
+weight set: hashes, how they were made, the results of `clive_splits.py`, the quantiles
+of the scores of the photos in --data, and the interval that follows from --pairs.
 """
 
 import argparse
+import csv
 import json
 import statistics
 from pathlib import Path
@@ -19,6 +20,7 @@ import tomli_w
 from safetensors.numpy import save
 
 from iqa_zoo import cards, registry
+from iqa_zoo.calibration import interval_table, quantile_table
 from iqa_zoo.data.manifest import read_labels
 from iqa_zoo.engines.convert import to_litert
 from iqa_zoo.files import sha256, write_bytes
@@ -36,6 +38,10 @@ TERMS = (
     "The photos may be used, copied and modified for any purpose with the notice of "
     "the University of Texas at Austin kept and the two papers cited (see NOTICE)"
 )
+HELD_OUT = (
+    "those of LIVE In the Wild, judged by networks of this recipe that were trained "
+    "without them"
+)
 
 
 def main() -> None:
@@ -43,6 +49,12 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("name", help="family-backbone.tag")
     parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument(
+        "--pairs",
+        type=Path,
+        help="CSV with the columns score and opinion, on the card's scale, a row for "
+        "each photo of a split's test side and what that split's network said of it",
+    )
     options = parser.parse_args()
     model, _, tag = options.name.rpartition(".")
     run = registry.resolve(options.run)
@@ -87,20 +99,26 @@ def main() -> None:
         "litert": tables[1],
         "seen": tables[2],
         "results": _results(model),
-        "quantiles": {"set": "", "percent": [], "score": []},
     }
+    if options.pairs:
+        card["weights"][tag]["interval"] = interval_of(options.pairs)
     _write(path, card)
 
     cards.all_cards.cache_clear()
     scores = [r.value for r in Scorer(options.name).score(list(labels.paths))]
-    percent = list(range(0, 101, 5))
-    card["weights"][tag]["quantiles"] = {
-        "set": "the 930 photos of LIVE In the Wild that it was trained on",
-        "percent": percent,
-        "score": [round(float(q), 4) for q in np.percentile(scores, percent)],
-    }
+    card["weights"][tag]["quantiles"] = quantile_table(
+        scores, "the 930 photos of LIVE In the Wild that it was trained on"
+    )
     _write(path, card)
     _prefer_the_better()
+
+
+def interval_of(path: Path) -> dict:
+    """The card's table `interval` from a file of scores and opinions."""
+    with open(path, encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    scores, opinions = ([float(r[key]) for r in rows] for key in ("score", "opinion"))
+    return interval_table(scores, opinions, held_out=HELD_OUT)
 
 
 def _results(model: str) -> dict:

@@ -116,6 +116,8 @@ def weights_page(weights: dict) -> str:
         parts.append(results_table(weights["results"]))
     if "quantiles" in weights:
         parts.append(quantiles_table(weights["quantiles"]))
+    if "interval" in weights:
+        parts.append(interval_fact(weights["interval"]))
     parts += [f"{note}\n" for note in weights.get("notes", [])]
     return "\n".join(parts)
 
@@ -231,6 +233,15 @@ def distortions_table() -> str:
         for name, kind in KINDS.items()
     ]
     return table(("kind", "parameter", *map(str, LEVELS)), rows)
+
+
+def interval_fact(interval: dict) -> str:
+    """How far off scores are."""
+    return (
+        f"The mean opinion is within {interval['half_width']:.2f} of the score for "
+        f"{100 * interval['coverage']:g} % of photos like {interval['held_out']} "
+        f"({interval['n']:,} scores).\n"
+    )
 
 
 def image_codes() -> str:
