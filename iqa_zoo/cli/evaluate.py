@@ -247,7 +247,7 @@ def _print_tests(tests: Sequence[Mapping[str, Any]], models: Sequence[str]) -> N
 
 
 def _negative(value: float) -> float:
-    return -value
+    return 0.0 - value  # which is never -0
 
 
 def _inverse(value: float | None) -> float | None:
