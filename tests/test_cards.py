@@ -213,7 +213,7 @@ def test_numbers_that_count_or_measure_are_positive(path):
 
 
 def test_numbers_are_finite():
-    for number in (float("nan"), float("-inf")):
+    for number in (float("nan"), float("-inf"), 10**400, -(10**400)):
         card = full_card()
         card["output"]["scale"][1] = number
         refused(card, "output.scale.1", "finite")

@@ -7,7 +7,7 @@ Cards of other packages are found through the entry points of the group `GROUP`.
 """
 
 import logging
-import math
+import sys
 import tomllib
 from collections.abc import Mapping
 from functools import cache
@@ -484,5 +484,6 @@ def _check(value: Any, schema: Any, name: str, key: str) -> None:
     ):
         kind = getattr(schema, "__name__", "number")
         raise CardError(f"{where} must be of type {kind}, not {value!r}.")
-    elif isinstance(value, float) and not math.isfinite(value):
+    # NaN is not less than anything; whole numbers may be too large for a float.
+    elif isinstance(value, int | float) and not abs(value) < sys.float_info.max:
         raise CardError(f"{where} must be a finite number, not {value!r}.")
