@@ -193,6 +193,8 @@ def _tau(counts: NDArray[np.int64], x: FloatArray, y: FloatArray) -> float:
     x, y = np.repeat(x, counts), np.repeat(y, counts)
     if np.ptp(x) == 0 or np.ptp(y) == 0:
         return 0.0
+    if len(x) == 2:  # scipy divides by the number of images beyond two
+        return float(np.sign((x[1] - x[0]) * (y[1] - y[0])))
     return float(kendalltau(x, y, method="asymptotic").statistic)
 
 

@@ -115,6 +115,13 @@ def test_groups_widen_what_images_would_narrow():
         assert np.ptp(together) > 1.5 * np.ptp(alone)
 
 
+def test_two_images():
+    """As many as the validation part of twenty has."""
+    intervals = bootstrap([1.0, 2.0], [0.3, 0.1])
+    # Both are drawn, or one of them twice, which correlates with nothing.
+    assert intervals["krocc"] == intervals["srocc"] == (-1.0, 0.0)
+
+
 def test_constants():
     y = np.arange(6.0)
     found = bootstrap(y, np.ones(6), repeats=20)
