@@ -13,12 +13,14 @@ import tomli_w
 from safetensors.numpy import save
 
 from iqa_zoo import cards, registry
+from iqa_zoo.calibration import interval_table, quantile_table
 from iqa_zoo.data.manifest import Labels
 from iqa_zoo.evaluation.plots import history as plot_history
 from iqa_zoo.evaluation.plots import scatter
 from iqa_zoo.files import sha256, write_bytes
 
 TAG = "run"  # the weight set of a run's card
+FEWEST_HELD_OUT = 20  # images from which an interval for further ones is taken
 LOGS = "logs"  # the folder that TensorBoard reads
 
 
@@ -100,8 +102,37 @@ def write_run(
             },
         }
     }
+    card["weights"][TAG] |= _calibrated(card, labels, parts, scores, drawn)
     cards.check_card(card, str(out / "card.toml"))
     write_bytes(out / "card.toml", tomli_w.dumps(card).encode())
+
+
+def _calibrated(
+    card: Mapping[str, Any],
+    labels: Labels,
+    parts: Mapping[str, np.ndarray],
+    scores: np.ndarray,
+    drawn: Sequence[int],
+) -> dict[str, Any]:
+    """What a score of this run is worth: the card's `quantiles` and `interval`."""
+    found = {
+        "quantiles": quantile_table(
+            scores[drawn], f"the {len(drawn)} images that it was trained and tested on"
+        )
+    }
+    test = parts.get("test", ())
+    if len(test) >= FEWEST_HELD_OUT:
+        low, high = card["output"]["scale"]
+        first, last = labels.range
+        share = (labels.mos[test] - first) / (last - first)
+        if labels.direction == "lower_is_better":
+            share = 1 - share
+        found["interval"] = interval_table(
+            scores[test],
+            low + share * (high - low),
+            held_out=f"the {len(test)} test images of its split",
+        )
+    return found
 
 
 def write_history(out: Path, history: Sequence[Mapping[str, Any]]) -> None:
