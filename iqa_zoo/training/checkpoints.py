@@ -46,7 +46,8 @@ def write(
     """
     place = folder / f"{number:09}"
     contents = {
-        ARRAYS: save({name: np.ascontiguousarray(a) for name, a in arrays.items()}),
+        # Not by ascontiguousarray, which gives single numbers a dimension.
+        ARRAYS: save({name: np.asarray(a, order="C") for name, a in arrays.items()}),
         STATE: json.dumps(state, indent=1).encode(),
     }
     sums = "".join(f"{sha256(data)}  {name}\n" for name, data in contents.items())

@@ -18,7 +18,10 @@ def folder(tmp_path):
 
 
 def content(number):
-    arrays = {"a/kernel": np.full((2, 3), number, "float32"), "steps": np.int64(number)}
+    arrays = {
+        "a/kernel": np.full((2, 3), number, "float32").T,
+        "steps": np.int64(number),
+    }
     return arrays, {"step": number, "best": {}, "losses": [0.1 * number, 2]}
 
 
@@ -39,6 +42,7 @@ def taken(folder):
     for name in wanted:
         np.testing.assert_array_equal(arrays[name], wanted[name])
         assert arrays[name].dtype == wanted[name].dtype
+        assert arrays[name].shape == wanted[name].shape  # () stays ()
     return state["step"]
 
 
