@@ -39,7 +39,7 @@ from iqa_zoo.training.unfinished import Unfinished, claimed
 
 logger = logging.getLogger("iqa_zoo")
 
-HELD_OUT = {"validation", "test"}
+HELD_OUT = ("validation", "test")
 LOOK = 10  # steps between two looks at the losses; a GPU waits for nobody between them
 
 
@@ -211,7 +211,7 @@ def train(
             metrics[f"{part}_constant"] = constant_figures(
                 labels, rows, parts["train"], scale, bins
             )
-        for part in HELD_OUT & metrics.keys():
+        for part in filter(metrics.__contains__, HELD_OUT):
             metrics[f"{part}_intervals"] = _intervals(labels, parts[part], scores)
         if chief:
             card = {**entry.card, "recipe": recipe}
