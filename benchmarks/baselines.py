@@ -34,7 +34,7 @@ def _pooled(model: str, labels: Labels, cache: Path) -> np.ndarray:
     """Features (images, channels) of the whole images, computed once."""
     card = registry.model_card(model)
     network = registry.load_model(model, "imagenet")
-    layer = card["recipe"][-1]["frozen_to"]
+    layer = card["recipe"][0]["frozen_to"]
     inputs = cached_inputs(
         below(network, layer), labels.paths, card["input"], cache, mirror=True
     )

@@ -66,7 +66,7 @@ def main() -> None:
 
 def overhead(labels, options) -> dict:
     stage = {
-        **registry.model_card(options.model)["recipe"][-1],
+        **registry.model_card(options.model)["recipe"][0],
         **{"name": "all layers", "frozen_to": "none", "epochs": 1000},
     }
     for key in ("ridge", "average", "crop"):
@@ -127,7 +127,7 @@ def overhead(labels, options) -> dict:
 
 def pipeline(labels, options) -> dict:
     card = registry.model_card(options.model)
-    stage = card["recipe"][-1]
+    stage = card["recipe"][0]
     network = registry.load_model(options.model, "imagenet")
     rows = np.arange(160)
     targets = labels.distribution().astype(np.float32)
@@ -229,7 +229,7 @@ def _naive(labels, options) -> list:
     begun = time.perf_counter()
     keras.utils.set_random_seed(0)
     card = registry.model_card(options.model)
-    stage, rule = card["recipe"][-1], card["input"]
+    stage, rule = card["recipe"][0], card["input"]
     split = fixed_split(len(labels.mos), 0)
     targets = labels.distribution().astype(np.float32)
     network = registry.load_model(options.model, "imagenet")

@@ -79,8 +79,8 @@ def _ranking(y_true, y_pred, scale):
     )
 
 
-#: The terms that a recipe's loss may add up. Those of single pictures are (batch,), those
-#: that compare pictures too, so that each is worth its mean over the batch.
+#: The terms that a recipe's loss may add up. All are (batch,), also those that compare
+#: pictures, so that each is worth its mean over the batch.
 TERMS = {
     "emd": _emd2,
     "plcc": _plcc,

@@ -22,10 +22,13 @@ from iqa_zoo.models.backbones import inception_v2 as inception
 from iqa_zoo.models.backbones import mobilenet as v1
 from iqa_zoo.models.backbones import mobilenetv2 as v2
 from iqa_zoo.models.backbones import vgg16 as vgg
+from iqa_zoo.models.kernel_head import Evidence, KernelHead
 from iqa_zoo.models.losses import EarthMoversDistance
 
 DROPOUT = 0.75  # section III-A
 BINS = 10  # AVA's scores 1..10
+# Whose depthwise outputs the kernel head sees; chosen on validation photos.
+KERNEL_BLOCKS = ("block2", "block5", "block12")
 
 
 def mobilenet(
@@ -60,6 +63,24 @@ def efficientnet_lite0(
         UsageError: an argument out of range.
     """
     return _nima("nima-efficientnet-lite0", lite0.features, bins, dropout, size)
+
+
+def efficientnet_lite0_kernel(
+    *, bins: int = BINS, dropout: float = DROPOUT, size: Sequence[int] | None = None
+) -> keras.Model:
+    """NIMA on EfficientNet-Lite0 with a kernel head beside its own.
+
+    Its layer `tuned` gives the answer of its own head alone, `evidence` what the kernel
+    head takes. Arguments, result and errors as `efficientnet_lite0`.
+    """
+    plain = efficientnet_lite0(bins=bins, dropout=dropout, size=size)
+    own = layers.Softmax(dtype="float32", name="tuned")(plain.get_layer("head").output)
+    maps = [plain.get_layer(f"{name}_depthwise_relu6").output for name in KERNEL_BLOCKS]
+    evidence = Evidence(dtype="float32", name="evidence")([*maps, own])
+    output = KernelHead(bins, dtype="float32", name="distribution")(evidence)
+    model = keras.Model(plain.inputs, output, name="nima_efficientnet_lite0_kernel")
+    model.compile(optimizer=keras.optimizers.Adam(1e-4), loss=EarthMoversDistance())
+    return model
 
 
 def vgg16(

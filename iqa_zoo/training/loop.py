@@ -61,7 +61,7 @@ class Loop:
         self.strategy = strategy or tf.distribute.get_strategy()
         self.replicas = self.strategy.num_replicas_in_sync
         self.batches = Batches(inputs, targets, stage, rows, seed, self.replicas)
-        upper = above(network, stage["frozen_to"])
+        upper = above(network, stage["frozen_to"], stage.get("output"))
         for layer in network.layers:
             layer.trainable = False
         live = stage.get("batch_norm", "frozen") == "live"
@@ -72,7 +72,7 @@ class Loop:
                 # With statistics of its share alone each replica would train another
                 # network.
                 layer.synchronized = live and self.replicas > 1
-        self.upper = network if below_too else upper
+        self.upper = above(network, "none", stage.get("output")) if below_too else upper
         self.loss = OpinionLoss(stage["loss"], scale)
         self.trained = self.upper.trainable_variables
         others = self.upper.non_trainable_variables

@@ -15,6 +15,7 @@ from iqa_zoo.data.manifest import Labels
 from iqa_zoo.data.pictures import pictures
 from iqa_zoo.training.devices import policy, strategy_of
 from iqa_zoo.training.loop import Loop
+from iqa_zoo.training.stages import with_epochs
 from iqa_zoo.training.train import parts_of, started
 from iqa_zoo.training.trunk import Sized, below, kept_size
 
@@ -58,16 +59,19 @@ def plan(
     with policy(precision), strategy_of("one").scope():
         network, _ = started(name, start)
         for stage in entry.card["recipe"]:
-            if epochs is not None:
-                stage = {**stage, "epochs": epochs}
+            stage = with_epochs(stage, epochs)
             size = kept_size(network, stage, entry.input, Path(cache or out))
             prepare = _preparing(network, stage, entry.input, paths)
-            step, steps = _stepping(network, stage, size, parts["train"], scale, bins)
-            passes = 1 if size.fits(len(labels.paths)) else stage["epochs"]
+            if "kernel" in stage:
+                step, steps, passes = 0.0, 0, 1
+            else:
+                rows = parts["train"]
+                step, steps = _stepping(network, stage, size, rows, scale, bins)
+                passes = 1 if size.fits(len(labels.paths)) else stage["epochs"]
             stages.append(
                 {
                     "name": stage["name"],
-                    "epochs": stage["epochs"],
+                    "epochs": stage.get("epochs", 0),
                     "steps": steps,
                     "pictures": len(labels.paths),
                     "bytes": size.each * len(labels.paths),

@@ -16,10 +16,13 @@ patience       epochs without a better validation SROCC after which the stage en
                weights of the best epoch are kept
 crop           side of a random crop as a share of the picture's side
 mirror         whether each picture is mirrored half of the time
+output         the layer whose answer is trained, where that is not the last
 ridge          strength of the ridge regression that sets the layer `head` from what
                the layer `pool` gives, before the stage
 batch_norm     "frozen" keeps the statistics and their scale, "live" trains them
 loss           weights of the terms of `models.losses.TERMS`
+kernel         this stage has no gradients: it sets the kernel head that takes what
+               `frozen_to` gives (see `training.kernels`)
 """
 
 from collections.abc import Callable, Mapping
@@ -30,7 +33,8 @@ import numpy as np
 import tensorflow as tf
 
 from iqa_zoo.training.inputs import Inputs
-from iqa_zoo.training.trunk import above
+from iqa_zoo.training.kernels import set_kernel
+from iqa_zoo.training.trunk import above, below
 
 PREDICTED = 16  # pictures at once
 
@@ -93,6 +97,30 @@ def set_head(
     normal = z.T @ z + ridge * len(z) * np.eye(z.shape[1])
     kernel = np.linalg.solve(normal, z.T @ (y - y.mean(0))) / spread[:, None]
     network.get_layer("head").set_weights([kernel, y.mean(0) - mean @ kernel])
+
+
+def solve(
+    network: keras.Model,
+    stage: Mapping[str, Any],
+    inputs: Inputs,
+    targets: np.ndarray,
+    rows: np.ndarray,
+    below_too: bool,
+) -> Predictor:
+    """Run a stage with `kernel`; gives what predicts from its inputs."""
+    frozen = below(network, stage["frozen_to"])
+    evidence = (
+        predictor(frozen)(inputs, rows)
+        if below_too
+        else np.stack([inputs[row][0] for row in rows])
+    )
+    set_kernel(network, stage["kernel"], evidence, targets[rows])
+    return predictor(above(network, "none" if below_too else stage["frozen_to"]))
+
+
+def with_epochs(stage: Mapping[str, Any], epochs: int | None) -> Mapping[str, Any]:
+    """The stage with so many epochs, where it has any and a number is given."""
+    return stage if epochs is None or "kernel" in stage else {**stage, "epochs": epochs}
 
 
 class _View:

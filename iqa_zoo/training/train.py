@@ -33,7 +33,14 @@ from iqa_zoo.training.folder import LOGS, write_history, write_run
 from iqa_zoo.training.inputs import Inputs
 from iqa_zoo.training.interrupts import Interrupt, deferred
 from iqa_zoo.training.loop import Loop
-from iqa_zoo.training.stages import Predictor, pooled_features, predictor, set_head
+from iqa_zoo.training.stages import (
+    Predictor,
+    pooled_features,
+    predictor,
+    set_head,
+    solve,
+    with_epochs,
+)
 from iqa_zoo.training.trunk import stage_inputs
 from iqa_zoo.training.unfinished import Unfinished, claimed
 
@@ -131,10 +138,7 @@ def train(
     parts = parts_of(labels, split, train_on_validation, shares)
     if limit is not None:
         parts["train"] = parts["train"][:limit]
-    recipe = [
-        stage if epochs is None else {**stage, "epochs": epochs}
-        for stage in entry.card["recipe"]
-    ]
+    recipe = [with_epochs(stage, epochs) for stage in entry.card["recipe"]]
 
     keras.utils.set_random_seed(seed)
     devices = strategy_of(strategy)
@@ -188,6 +192,11 @@ def train(
                 spare=place.folder,
                 fingerprints=fingerprints,
             )
+            if "kernel" in stage:
+                logger.info("Stage: %s.", stage["name"])
+                rows = parts["train"]
+                answer = solve(network, stage, inputs, targets, rows, below_too)
+                continue
             answer = run.stage(number, stage, inputs, below_too)
 
         metrics = {
