@@ -110,10 +110,11 @@ def claimed(out: Path) -> Iterator[Unfinished]:
         guard = open(folder / "lock", "ab", buffering=0)  # noqa: SIM115
     except OSError as error:
         raise OutputError(f"Cannot make the folder {out}: {error.strerror}.") from error
-    with guard:
+    try:
         lock(guard, os.fspath(out))
         for half in out.glob(".*.part"):  # of a process that was killed
-            half.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                half.unlink()
         unfinished = Unfinished(out)  # as the process that had the lock left it
         try:
             yield unfinished
@@ -123,6 +124,9 @@ def claimed(out: Path) -> Iterator[Unfinished]:
                 _remove_parts(out)
             raise
         unfinished.remove()
+    finally:
+        with contextlib.suppress(OSError):  # nothing was written to it
+            guard.close()
 
 
 def _remove_parts(out: Path) -> None:

@@ -1,4 +1,4 @@
-"""All faults and all kills, and their counts: `python -m tests.crash [--kills 100]`.
+"""All faults and all kills, and their counts: `python -m tests.crash`.
 
 A writer that does not survive one of them ends it with a traceback.
 """
@@ -8,11 +8,12 @@ import contextlib
 import errno
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from iqa_zoo import store
 from tests.crash.faults import ERRORS
-from tests.crash.kills import kill_scoring
+from tests.crash.kills import kill_scoring, kill_training
 from tests.crash.sweep import WRITERS, sweep
 from tests.helpers import tiny
 
@@ -20,12 +21,20 @@ from tests.helpers import tiny
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=100, help="in each way of scoring")
+    parser.add_argument(
+        "--train-kills", type=int, metavar="KILLS", help="of a training, and no others"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the training's kills")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         os.environ[store.HOME_VARIABLE] = str(folder / "store")
+        if options.train_kills is not None:
+            train_kills(folder / "training", options.train_kills, options.seed)
+            return
         sweeps(folder / "sweeps")
         kills(folder / "kills", options.kills)
+        train_kills(folder / "training", 200, options.seed)
 
 
 def sweeps(folder: Path) -> None:
@@ -62,8 +71,17 @@ def kills(folder: Path, number: int) -> None:
                 kills=number,
                 overwrite=overwrite,
             )
-            said = ", ".join(f"{count} {what}" for what, count in counts.items())
-            print(f"score -o FILE.{form} {option}: {said}", flush=True)
+            print(f"score -o FILE.{form} {option}: {_said(counts)}", flush=True)
+
+
+def train_kills(folder: Path, number: int, seed: int) -> None:
+    """Kill a training, and go on with it."""
+    counts = kill_training(folder, kills=number, seed=seed)
+    print(f"train --out: {_said(counts)}", flush=True)
+
+
+def _said(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {what}" for what, count in counts.items())
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""`iqa-zoo score` killed at random moments, and gone on with until all is scored."""
+"""Scoring and training, killed at random moments and gone on with until all is done."""
 
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -9,6 +10,9 @@ from collections import Counter
 from pathlib import Path
 
 from iqa_zoo.cli.rows import HEADS
+from iqa_zoo.training import checkpoints
+from tests.crash.training import PICTURES, Server
+from tests.helpers.small import make_opinions
 
 IQA_ZOO = (sys.executable, "-m", "iqa_zoo")
 
@@ -110,3 +114,102 @@ def kill_scoring(
 
 def _read(path: Path) -> bytes:
     return path.read_bytes() if path.exists() else b""
+
+
+def kill_training(folder: Path, *, kills: int, seed: int = 0) -> Counter[str]:
+    """Train, kill -9 at a random moment, call the same again, and so on to the end.
+
+    Then the files of the run must be byte for byte those of an unbroken one, and a new
+    run begins.
+
+    Args:
+        folder: new; pictures and runs go here.
+        kills: how many processes to kill.
+        seed: of the moments.
+
+    Returns:
+        Counts: kills, and of those the ones before the first checkpoint, in the middle
+        of an epoch, while a checkpoint was written or removed, and while the finished
+        run was written; processes that went on from a saved step; runs gone through,
+        and those that ended with the same bytes.
+    """
+    table, photos = make_opinions(folder / "opinions", PICTURES)
+    moments = random.Random(seed)
+    counts: Counter[str] = Counter()
+    with Server(table, photos) as server:
+        server.start(folder / "whole")
+        start = time.monotonic()
+        if server.wait():
+            raise RuntimeError("The unbroken run failed.")
+        seconds = time.monotonic() - start
+    wanted = _result(folder / "whole")
+    # Another process, with other hashes of strings.
+    with Server(table, photos) as server:
+        while counts["kills"] < kills:
+            out = folder / f"run-{counts['runs']}"
+            while True:
+                saved = out / "unfinished" / "checkpoints"
+                before = checkpoints.last_number(saved)
+                counts["resumed"] += before > 0
+                pid = server.start(out)
+                if counts["kills"] < kills:
+                    _wait_for_a_moment(server, out, saved, before, seconds, moments)
+                    os.kill(pid, signal.SIGKILL)
+                status = server.wait()
+                if status == 0:
+                    break
+                assert status == -signal.SIGKILL, status
+                counts["kills"] += 1
+                counts.update(_where(out, saved))
+            counts["runs"] += 1
+            counts["bit-equal"] += _result(out) == wanted
+    return counts
+
+
+def _wait_for_a_moment(
+    server: Server,
+    out: Path,
+    saved: Path,
+    before: int,
+    seconds: float,
+    moments: random.Random,
+) -> None:
+    """Wait until a moment at which the training is to be killed."""
+    kind = moments.choices(("any", "saving", "writing"), (4, 5, 1))[0]
+    if kind == "any":
+        server.ended(moments.uniform(0, seconds))
+        return
+    # A new folder: a checkpoint has just begun, or the run is written.
+    least = before + moments.randint(1, 6)
+    while not server.ended(0.0005):
+        if kind == "writing" and (out / "weights.safetensors").exists():
+            break
+        names = os.listdir(saved) if kind == "saving" and saved.is_dir() else []
+        if any(int(name) >= least for name in names):
+            break
+    server.ended(moments.uniform(0, 0.03))
+
+
+def _where(out: Path, saved: Path) -> list[str]:
+    """What a killed training was doing, from what it left."""
+    if (out / "weights.safetensors").exists():
+        return ["while the run was written"]
+    places = list(saved.iterdir()) if saved.is_dir() else []
+    whole = [place for place in places if (place / checkpoints.MARKER).exists()]
+    found = []
+    if len(whole) < len(places) or len(whole) > checkpoints.KEPT:
+        found.append("while saving")
+    newest = checkpoints.newest(saved)
+    # What has its marker is whole.
+    assert (newest is None) == (not whole)
+    if newest is None:
+        found.append("before the first checkpoint")
+    elif newest[1]["losses"][1]:
+        found.append("mid-epoch")
+    return found
+
+
+def _result(out: Path) -> dict[str, bytes]:
+    """The files of a finished run that follow from its arguments alone."""
+    names = {path.name for path in out.iterdir()} - {"logs"}
+    return {name: (out / name).read_bytes() for name in names}

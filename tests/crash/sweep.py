@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -22,7 +22,8 @@ from iqa_zoo.data.manifest import Labels
 from iqa_zoo.errors import OutputError
 from iqa_zoo.files import sha256, write_bytes
 from iqa_zoo.results import ImageScore
-from iqa_zoo.training import train, trunk
+from iqa_zoo.training import checkpoints, train, trunk
+from iqa_zoo.training import folder as run_folder
 from tests.crash.faults import FULL, failing
 from tests.helpers import small
 
@@ -94,26 +95,28 @@ def sweep(writer: Writer, folder: Path, number: int, *, forever: bool = False) -
             assert error is None and n > 1
             assert files_of(place) == wanted
             return n - 1
-        _check(writer, place, before, wanted, error, failed.name, number, forever)
+        _check(writer, place, before, wanted, error, failed, number, forever)
         if writer.again:
             writer.again(place)
             assert _finals(files_of(place)) == wanted, (n, failed)
     raise AssertionError("it never succeeded")
 
 
-def _check(writer, place, before, wanted, error, call, number, forever) -> None:
+def _check(writer, place, before, wanted, error, failed, number, forever) -> None:
     found = files_of(place)
     after = _finals(found)
-    where = f"{call} {errno.errorcode[number]}"
-    if not (forever or call in ("unlink", "rmdir")):
-        assert after == found, where
+    where = f"{failed} {errno.errorcode[number]}"
+    if not (forever or failed.name in ("unlink", "rmdir")):
+        assert not any(name.endswith(".part") for name in found), where
     if error is None:  # it can do without the call that failed
         assert after == wanted or writer.kept(before, after, wanted, forever), where
         return
     assert writer.kept(before, after, wanted, forever), where
     assert str(place) in str(error), where
     assert os.strerror(number) in str(error), where
-    if writer.sized and number in FULL and call in ("open", "write", "fsync"):
+    empty = failed.path.endswith("lock")
+    named = failed.name in ("open", "write", "fsync") and not empty
+    if writer.sized and number in FULL and named:
         assert " bytes" in str(error), where
 
 
@@ -194,10 +197,10 @@ def _storing(hashed: bool, *, fetched: bool) -> Writer:
 
 
 @functools.cache
-def _picture() -> Path:
-    path = Path(os.environ[store.HOME_VARIABLE]) / "picture.png"
+def _picture(number: int = 0) -> Path:
+    path = Path(os.environ[store.HOME_VARIABLE]) / f"picture-{number}.png"
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", (40, 30), (9, 99, 199)).save(path)
+    Image.new("RGB", (40, 30), (9, 99, 199 + number)).save(path)
     return path
 
 
@@ -313,20 +316,38 @@ class _Network:
     """What a training asks of a network that it does not train."""
 
     output_shape = (None, 10)
-    variables = (
-        SimpleNamespace(path="head/kernel", numpy=lambda: np.ones((30, 10), "float32")),
-        SimpleNamespace(path="head/bias", numpy=lambda: np.zeros(10, "float32")),
+    variables = tuple(
+        SimpleNamespace(
+            path=path, numpy=lambda array=array: array, assign=lambda array: None
+        )
+        for path, array in (
+            ("head/kernel", np.ones((30, 10), "float32")),
+            ("head/bias", np.zeros(10, "float32")),
+        )
     )
 
     def count_params(self) -> int:
         return 310
 
 
+def _stage(run: Any, number: int, *_: object) -> Callable[..., np.ndarray]:
+    """A stage without steps, which take long; it saves as one with steps does."""
+    run.history = [{"stage": "none", "epoch": 1, "loss": 0.5}]
+    run.done = 1
+    loop = SimpleNamespace(arrays=lambda: {"steps": np.int64(1)}, losses=[0.0, 0])
+    run.save(number, 1, loop)
+    return lambda inputs, rows: np.full((len(rows), 10), 0.1)
+
+
+def _plot(path: Path, *_: object, **__: object) -> None:
+    write_bytes(path, OLD)
+
+
 def train_in(folder: Path) -> None:
-    """A training without steps, which take long and write nothing."""
+    """A training without steps, which goes on where another one was ended."""
     labels = Labels(
         names=tuple(f"{number}.png" for number in range(9)),
-        paths=(_picture(),) * 9,
+        paths=tuple(map(_picture, range(9))),
         mos=np.linspace(1, 9, 9),
         std=None,
         group=None,
@@ -335,15 +356,45 @@ def train_in(folder: Path) -> None:
         range_inferred=False,
     )
     with small.packaged() as name, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train, "_start", lambda *_: (_Network(), None))
-        patch.setattr(train, "below", lambda *_: None)
-        patch.setattr(train, "above", lambda network, _: network)
-        patch.setattr(train, "train_stage", lambda *_, **__: None)
-        patch.setattr(train, "cached_inputs", lambda *_, **__: None)
-        patch.setattr(
-            train, "predict", lambda upper, inputs, rows: np.full((len(rows), 10), 0.1)
-        )
+        patch.setattr(train, "started", lambda *_: (_Network(), None))
+        patch.setattr(train, "stage_inputs", lambda *_, **__: (None, False))
+        patch.setattr(train._Run, "stage", _stage)
+        patch.setattr(train, "_intervals", lambda *_: {})
+        patch.setattr(run_folder, "scatter", _plot)
+        patch.setattr(run_folder, "plot_history", _plot)
         train.train(labels, model=name, out=folder / "run", start="random")
+
+
+def _train_again(folder: Path) -> None:
+    """What is done after an error; a run that was finished without one is refused."""
+    run = folder / "run"
+    if (run / "unfinished").exists() or not (run / "card.toml").exists():
+        train_in(folder)
+
+
+def _checkpoint(folder: Path, number: int) -> None:
+    arrays = {"network/head/kernel": np.full(500, number, "float32")}
+    checkpoints.write(folder / "checkpoints", number, arrays, {"step": number})
+
+
+def _two_checkpoints(folder: Path) -> None:
+    for number in (1, 2):
+        _checkpoint(folder, number)
+
+
+def _one_to_go_on_from(
+    before: Files, after: Files, wanted: Files, forever: bool
+) -> bool:
+    """The newest is as it was, and each one with a marker is whole."""
+
+    def files(number: str, of: Files) -> set[tuple[str, bytes]]:
+        return {(k, v) for k, v in of.items() if k.split(os.sep)[1] == number}
+
+    marked = {k.split(os.sep)[1] for k in after if k.endswith(checkpoints.MARKER)}
+    all_ = before | wanted
+    return "000000002" in marked and all(
+        files(number, all_) == files(number, after) for number in marked
+    )
 
 
 def _no_model(before: Files, after: Files, wanted: Files, forever: bool) -> bool:
@@ -375,5 +426,11 @@ WRITERS = {
         for form in ("csv", "jsonl")
         for option in (None, "--resume", "--overwrite")
     },
-    "train --out": Writer(lambda _: None, train_in, None, _no_model),
+    "checkpoint of a training": Writer(
+        _two_checkpoints,
+        lambda folder: _checkpoint(folder, 3),
+        lambda folder: _checkpoint(folder, 3),
+        _one_to_go_on_from,
+    ),
+    "train --out": Writer(lambda _: None, train_in, _train_again, _no_model),
 }

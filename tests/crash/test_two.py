@@ -127,7 +127,7 @@ def test_one_folder_for_two_runs(tmp_path):
     inner = []
 
     def meanwhile(*_, **__):
-        with pytest.raises(UsageError, match="holds files already"):
+        with pytest.raises(OutputError, match="run: another process is writing it"):
             sweep.train_in(tmp_path)
         inner.append(True)
 
