@@ -61,6 +61,13 @@ def coded(name: str) -> Coded:
     return Coded(name, reference, int(kind), int(level))
 
 
+def kind_name(names: Sequence[str], number: int) -> str:
+    """The name of a kind, which are counted from 1; IndexError where there is none."""
+    if number < 1:  # as an index it would be the last one
+        raise IndexError(f"there is no kind {number}")
+    return names[number - 1]
+
+
 class Folder:
     """A folder whose files are found whatever the case of their names.
 

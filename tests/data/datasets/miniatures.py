@@ -103,7 +103,7 @@ def kadid10k(folder: Path) -> dict:
 
 
 def tid2013(folder: Path) -> dict:
-    rows, stds, found = [], [], []
+    rows, found = [], []
     # The 25th reference alone has another case than the tables.
     for reference, stored in (("I01", "I01.BMP"), ("I25", "i25.bmp")):
         draw(folder / "reference_images" / stored, 1)
@@ -114,10 +114,8 @@ def tid2013(folder: Path) -> dict:
                 mos = 6.5 - level + kind / 64
                 draw(folder / "distorted_images" / stored, level)
                 rows.append(f"{mos} {image}")
-                stds.append(f"0.{level}")
-                found.append((image, mos, level / 10, reference, name, level))
+                found.append((image, mos, None, reference, name, level))
     write(folder / "mos_with_names.txt", rows)
-    write(folder / "mos_std.txt", stds)
     return _damaged(found, "distorted_images/{}", "reference_images/{}.BMP")
 
 

@@ -188,7 +188,8 @@ def test_live_arrays_and_folders_belong_together(built):
         ("kadid10k", "kadid10k/dmos.csv", "dmos,var", "dmos,x", "no columns var"),
         ("kadid10k", "kadid10k/dmos.csv", "I01_01_01", "I01_01", "line 2: 'I01_01.png"),
         ("kadid10k", "kadid10k/dmos.csv", "_25_", "_26_", "not those of KADID-10k"),
-        ("tid2013", "mos_std.txt", "0.1\r\n", "", "12 lines and"),
+        ("kadid10k", "kadid10k/dmos.csv", "_25_", "_00_", "there is no kind 0"),
+        ("tid2013", "mos_with_names.txt", "_24_", "_00_", "there is no kind 0"),
         ("tid2013", "mos_with_names.txt", "I01_01_1.bmp", "", "line 1 has 1 of the 2"),
         ("eva", "data/votes_filtered.csv", '="0"=', '="11"=', "line 2: '11'"),
         ("koniq10k", "koniq10k_distributions_sets.csv", ",test", ",exam", "'exam'"),
@@ -258,6 +259,16 @@ def test_koniq_with_the_table_of_counts(built):
     labels = datasets.read_dataset("koniq10k", folder)
     np.testing.assert_allclose(labels.mos, 25 * 2.83)
     np.testing.assert_array_equal(labels.std, 12.5)
+
+
+def test_errors_of_means_are_no_deviations_of_ratings(built):
+    folder, _ = built("tid2013")
+    scores = ["5.51429 I01_01_1.bmp", "5.56757 i01_01_3.bmp", "4.94444 I01_01_5.bmp"]
+    write(folder / "mos_with_names.txt", scores)
+    write(folder / "mos_std.txt", ["0.13013", "0.16008", "0.14812"])
+    labels = datasets.read_dataset("tid2013", folder)
+    assert labels.mos.tolist() == [5.51429, 5.56757, 4.94444]
+    assert labels.std is None
 
 
 def test_csiq_with_the_table_as_text(tmp_path):

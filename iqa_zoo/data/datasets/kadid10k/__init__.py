@@ -3,7 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from iqa_zoo.data.datasets.layouts import Folder, Record, Records, coded, csv_rows
+from iqa_zoo.data.datasets.layouts import (
+    Folder,
+    Record,
+    Records,
+    coded,
+    csv_rows,
+    kind_name,
+)
 
 
 def records(folder: Folder, known: Mapping[str, Any]) -> Records:
@@ -17,6 +24,6 @@ def records(folder: Folder, known: Mapping[str, Any]) -> Records:
             mos=mos,
             std=std,
             reference=f"images/{reference}",
-            distortion=known["distortions"][image.kind - 1],
+            distortion=kind_name(known["distortions"], image.kind),
             level=image.level,
         )
