@@ -128,6 +128,7 @@ def read(
         for key, name in columns.items()
         if name is not None
     }
+    named = [key for key, name in given.items() if name]
     if "," in (given.get("votes") or ""):
         given["votes"] = [name.strip() for name in given["votes"].split(",")]
     if scale is not None:
@@ -136,6 +137,8 @@ def read(
         given["direction"] = "lower_is_better" if dmos else "higher_is_better"
     if skip_bad:
         given["skip_bad"] = True
+    if named and labels is not None:
+        given["required"] = named
     table = as_labels(labels, images, dataset=dataset, data_dir=data_dir, **given)
     inferred = labels is not None and dmos is None
     click.echo(f"{wanted}: {_understood(table, inferred)}", err=True)

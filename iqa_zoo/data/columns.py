@@ -243,7 +243,8 @@ def range_of(
 ) -> tuple[float, float]:
     """The declared range; else the narrowest of COMMON_RANGES that has all scores.
 
-    Scores beyond the declared range, or on no common scale, are problems.
+    Scores beyond the declared range, or on no common scale, are problems. Rows that
+    have problems already say nothing of the range.
     """
     if declared is not None:
         low, high = declared
@@ -251,7 +252,9 @@ def range_of(
             text = f"{name} {scores[row]:.12g} is outside {low:.12g} to {high:.12g}"
             problems.append((places[row], text))
         return float(low), float(high)
-    known = scores[np.isfinite(scores)]
+    bad = {place for place, _ in problems}
+    usable = np.array([place not in bad for place in places], dtype=bool)
+    known = scores[np.isfinite(scores) & usable]
     for low, high in COMMON_RANGES:
         if np.all((known >= low) & (known <= high)):
             return float(low), float(high)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iqa_zoo.data.columns import is_number
-from iqa_zoo.data.rows import Rows, check_images, merged, parse_rows, rows_by_image
+from iqa_zoo.data.rows import check_images, merged, parse_rows, rows_by_image
 from iqa_zoo.data.tables import Problem, Table, read_table
 from iqa_zoo.errors import OpinionError, UnknownNameError, UsageError
 from iqa_zoo.opinions import DIRECTIONS, to_distribution, votes_to_distribution
@@ -104,6 +104,7 @@ def read_labels(
     range: tuple[float, float] | None = None,
     direction: str | None = None,
     skip_bad: bool = False,
+    required: Sequence[str] = (),
 ) -> Labels:
     """Read a table of one row an image, or one a vote, and check every row of it.
 
@@ -141,6 +142,8 @@ def read_labels(
             latter where the column of scores has "dmos" in its name, and logs it.
         skip_bad: leave rows out that cannot be used, and log them, instead of refusing
             the table. Of rows that contradict each other the first is kept.
+        required: arguments whose columns must be there although they have their default
+            names.
 
     Raises:
         OpinionError: the table cannot be read, or rows are unusable. One error lists
@@ -150,10 +153,10 @@ def read_labels(
     """
     if direction is not None and direction not in DIRECTIONS:
         raise UnknownNameError("direction", direction, DIRECTIONS)
-    if range is not None and not (-math.inf < range[0] < range[1] < math.inf):
+    if range is not None and not _is_range(range):
         raise UsageError(
-            f"range {range[0]} to {range[1]} cannot be meant; give two numbers, the "
-            "lower one first (direction says whether high is good)."
+            f"range {range!r} cannot be meant; give two numbers, the lower one first "
+            "(direction says whether high is good)."
         )
     path, folder = Path(path), Path(images)
     if not folder.is_dir():
@@ -173,7 +176,7 @@ def read_labels(
     }
     if not table.header:
         raise OpinionError(_report(path, table, table.problems or [(0, "no rows")]))
-    names = _chosen(path, table, wanted)
+    names = _chosen(path, table, wanted, required)
     if direction is None:
         is_dmos = "dmos" in "".join(names.get("mos", ())).lower()
         direction = "lower_is_better" if is_dmos else "higher_is_better"
@@ -182,13 +185,13 @@ def read_labels(
 
     problems = list(table.problems)
     rows = parse_rows(table, names, folder, range, problems)
-    together = rows_by_image(rows, problems)
-    if skip_bad:
-        together = _without_bad(together, rows, problems)
+    together = rows_by_image(rows, problems, skip_bad=skip_bad)
+    of_rows = len(problems)
     check_images(rows, together, problems, forgive_copies=not skip_bad)
     total = len(table.rows) + len(table.problems)
-    if skip_bad:
-        together = _without_bad(together, rows, problems)
+    if skip_bad:  # an image that is bad with all the votes on it
+        bad = {place for place, _ in problems[of_rows:]}
+        together = [rows_ for rows_ in together if rows.place[rows_[0]] not in bad]
     count = len(together) if skip_bad or observer else total
     if count < LEAST_ROWS:
         what = ("images" if observer else "rows") + " are left" * skip_bad
@@ -233,32 +236,55 @@ def read_labels(
     )
 
 
+def _is_range(value: Any) -> bool:
+    """Whether it is two finite numbers, the lower one first."""
+    try:
+        low, high = value
+        return -math.inf < low < high < math.inf
+    except (TypeError, ValueError):
+        return False
+
+
 def _chosen(
-    path: Path, table: Table, wanted: Mapping[str, str | Sequence[str] | None]
+    path: Path,
+    table: Table,
+    wanted: Mapping[str, str | Sequence[str] | None],
+    required: Sequence[str],
 ) -> dict[str, list[str]]:
     """The names of the columns that are used, by what they hold."""
-    roles = {
-        role: [names] if isinstance(names, str) else list(names or ())
-        for role, names in wanted.items()
-    }
+    roles: dict[str, list[str]] = {}
+    for role, given in wanted.items():
+        roles[role] = [given] if isinstance(given, str) else list(given or ())
+        if len(roles[role]) > 1 and role != "votes":
+            raise UsageError(f"{role} is one column, not {roles[role]}.")
+    if not roles["image"]:
+        raise UsageError("The column of image names (image) cannot be left out.")
+    must = {*required, "observer"}
+    optional = {r for r, names in roles.items() if names == [r] and r not in must}
     if table.unit == "entry" and {"image_id", "label"} <= set(table.header):
         idealo = {"image": ["image_id"], "votes": ["label"]}
-        roles |= {
-            role: names for role, names in idealo.items() if roles[role] == [role]
-        }
-    asked = {name for role, names in roles.items() if names != [role] for name in names}
+        roles |= {role: idealo[role] for role in optional & idealo.keys()}
+        optional -= idealo.keys()
+    asked = {
+        name for role, names in roles.items() if role not in optional for name in names
+    }
     chosen = {}
     for role, names in roles.items():
-        if names == [role] and (role not in table.header or role in asked):
+        if role in optional and (role not in table.header or role in asked):
             continue  # not there, or there as something else
-        if names and names != [role] and role in ("std", "votes") and roles["observer"]:
+        if (
+            names
+            and role not in optional
+            and role in ("std", "votes")
+            and roles["observer"]
+        ):
             raise UsageError(
                 f"{role} and observer exclude each other: of single votes {role} is "
                 "computed."
             )
         if names:
             chosen[role] = names
-    if "votes" in chosen and chosen["votes"] == ["votes"]:
+    if "votes" in chosen and "votes" in optional and table.rows:
         index = table.header.index("votes")
         if all(is_number(cells[index]) for _, cells in table.rows):
             del chosen["votes"]  # how many there are, not which
@@ -267,6 +293,8 @@ def _chosen(
     if "image" not in chosen:
         raise UnknownNameError(f"column of {path}", "image", table.header)
     if "mos" not in chosen and "votes" not in chosen:
+        if not roles["mos"]:
+            raise UsageError(f"{path} has no votes; mos cannot be left out.")
         raise UnknownNameError(f"column of {path}", "mos", table.header)
     for name in (name for names in chosen.values() for name in names):
         if name not in table.header:
@@ -274,15 +302,6 @@ def _chosen(
         if (count := table.header.count(name)) > 1:
             raise OpinionError(f"{path} has {count} columns {name!r}.")
     return chosen
-
-
-def _without_bad(
-    together: Sequence[Sequence[int]], rows: Rows, problems: Sequence[Problem]
-) -> list[list[int]]:
-    """The rows of each image without those that have problems."""
-    bad = {place for place, _ in problems}
-    left = [[row for row in rows_ if rows.place[row] not in bad] for rows_ in together]
-    return [members for members in left if members]
 
 
 def _hint(names: Mapping[str, Sequence[str]], problems: Sequence[Problem]) -> str:

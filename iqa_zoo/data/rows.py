@@ -83,6 +83,20 @@ def parse_rows(
 
     image = column("image")
     path = columns.files("image", image, folder, place, problems)
+    read_text = dict.fromkeys(("observer", "group", "distortion"), columns.texts)
+    found = {
+        role: read(names[role][0], column(role), place, problems)
+        for role, read in {**read_text, "split": columns.sides}.items()
+        if role in names
+    }
+    reference = level = None
+    if "reference" in names:
+        reference = columns.files(
+            "reference", column("reference"), folder, place, problems
+        )
+    if "level" in names:
+        (name,) = names["level"]
+        level = columns.whole_numbers(name, column("level"), place, problems)
     votes = scores = std = None
     if "votes" in names:
         votes = columns.histograms(
@@ -108,20 +122,6 @@ def parse_rows(
             problems.append((0, text + "image from the lowest score to the highest"))
         scores = mean if scores is None else scores
         std = deviation if std is None else std
-    read_text = dict.fromkeys(("observer", "group", "distortion"), columns.texts)
-    found = {
-        role: read(names[role][0], column(role), place, problems)
-        for role, read in {**read_text, "split": columns.sides}.items()
-        if role in names
-    }
-    reference = level = None
-    if "reference" in names:
-        reference = columns.files(
-            "reference", column("reference"), folder, place, problems
-        )
-    if "level" in names:
-        (name,) = names["level"]
-        level = columns.whole_numbers(name, column("level"), place, problems)
     return Rows(
         unit=table.unit,
         place=place,
@@ -170,16 +170,20 @@ def of_votes(
     return mean_and_std(votes / votes.sum(axis=1, keepdims=True), scale)
 
 
-def rows_by_image(rows: Rows, problems: list[Problem]) -> list[list[int]]:
+def rows_by_image(
+    rows: Rows, problems: list[Problem], *, skip_bad: bool
+) -> list[list[int]]:
     """The rows of each image, images in the table's order; without an observer one.
 
     Rows without a file are left out, and so are those that say again, or otherwise,
-    what an earlier row says, which is a problem of theirs.
+    what an earlier row says, which is a problem of theirs. With `skip_bad` all rows
+    that have a problem are.
     """
+    bad = {place for place, _ in problems} if skip_bad else set()
     together: dict[str, list[int]] = {}
     voted: dict[tuple[str, str], int] = {}
     for row, path in enumerate(rows.path):
-        if path is None:
+        if path is None or rows.place[row] in bad:
             continue
         key = os.path.normpath(path)
         known = together.get(key, [])

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from iqa_zoo.cli.opinions import opinion_options, read
-from iqa_zoo.errors import IqaError
+from iqa_zoo.errors import IqaError, UnknownNameError
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +117,20 @@ def test_the_older_names_of_options(photos, tmp_path):
     )
     assert done.exit_code == 0, done.output
     assert len(set(labels.group)) == 12
+
+
+@pytest.mark.parametrize(
+    ("option", "column"),
+    [("--group", "group"), ("--std-column", "std"), ("--observer", "observer")],
+)
+def test_columns_that_are_named_must_be_there(photos, tmp_path, option, column):
+    table = write(tmp_path / "mos.csv", mos=lambda n: n, Group=lambda n: n)
+    words = ("--labels", table, "--images", photos)
+    (done,) = run(*words, option, column)
+    assert isinstance(done.exception, UnknownNameError)
+    assert f"is called {column!r}" in str(done.exception)
+    (done,) = run(*words, "--image-column", "")
+    assert "image names (image) cannot be left out" in str(done.exception)
 
 
 @pytest.mark.parametrize(

@@ -321,6 +321,22 @@ def test_the_first_of_two_rows_is_kept(folder, tmp_path):
     assert labels.mos[1] == 2
 
 
+def test_of_two_rows_the_one_that_is_in_order_is_kept(folder, tmp_path):
+    changes = [(1, {"mos": "x"}), (5, {"image": "1.png", "mos": "4"})]
+    path = table(tmp_path / "mos.csv", *changes)
+    labels = read_labels(path, folder, skip_bad=True, **PLAIN)
+    assert labels.skipped == 1
+    assert labels.mos[labels.names.index("1.png")] == 4
+
+
+def test_what_is_left_out_says_nothing_of_the_range(folder, tmp_path):
+    changes = [(3, {"image": "no.png", "mos": "88"}), (4, {"scene": "", "mos": "-9"})]
+    path = table(tmp_path / "mos.csv", *changes)
+    labels = read_labels(path, folder, skip_bad=True, **SIDES)
+    assert labels.skipped == 2
+    assert labels.range == (1, 5)
+
+
 def test_damaged_pictures_are_left_to_those_who_read_them(folder, tmp_path, caplog):
     path = table(tmp_path / "mos.csv", (5, {"image": "damaged.png"}))
     with caplog.at_level(logging.INFO, "iqa_zoo"):
@@ -393,6 +409,10 @@ def test_a_table_without_scores(folder, tmp_path):
     path.write_text("image,moss\n0.png,3\n")
     with pytest.raises(UnknownNameError, match="Did you mean moss"):
         read_labels(path, folder)
+    with pytest.raises(UsageError, match="mos cannot be left out"):
+        read_labels(path, folder, mos=None)
+    with pytest.raises(UsageError, match=r"image names .* cannot be left out"):
+        read_labels(path, folder, image=None)
     path.write_text("picture,mos\n0.png,3\n")
     with pytest.raises(UnknownNameError, match="'image'"):
         read_labels(path, folder)

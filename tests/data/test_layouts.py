@@ -3,6 +3,7 @@
 import csv
 import json
 import logging
+import shutil
 
 import numpy as np
 import pytest
@@ -275,6 +276,30 @@ def test_bad_votes_are_left_out_alone(folder, tmp_path):
     assert labels.votes.sum() == 12 * 7 - 2
 
 
+@pytest.mark.parametrize("wrong", ["a copy", "a group on two sides"])
+def test_bad_images_are_left_out_with_all_their_votes(folder, tmp_path, wrong):
+    votes = np.random.default_rng(6).integers(1, 6, (12, 7))
+    records = [
+        {**record, "split": "test" if int(record["group"][1:]) == 3 else "train"}
+        for record in vote_records(votes)
+    ]
+    copy = tmp_path / "photos" / "copy.jpg"
+    shutil.copytree(folder, copy.parent)
+    copy.write_bytes((folder / "0.jpg").read_bytes())
+    for record in records:
+        if record["file"] == "5.jpg" and wrong == "a copy":
+            record["file"] = copy.name
+        elif record["file"] == "5.jpg":
+            record["split"] = "test"  # and 1.jpg, of its group, trains
+    path = tmp_path / "votes.csv"
+    as_cells(",")(records, path)
+    columns = {"image": "file", "mos": "score", "observer": "who"}
+    labels = read_labels(path, copy.parent, skip_bad=True, **columns)
+    assert labels.names == tuple(f"{n}.jpg" for n in range(12) if n != 5)
+    assert labels.skipped == 7
+    assert labels.votes.sum() == 11 * 7
+
+
 # --- the other columns ----------------------------------------------------------------
 
 
@@ -322,6 +347,26 @@ def test_empty_rows_of_spreadsheets_are_no_rows(folder, tmp_path):
     with path.open("a") as file:
         file.write(",,,\n , ,,\n")
     assert len(read_labels(path, folder).names) == 12
+
+
+def test_columns_that_must_be_there(folder, tmp_path):
+    path = tmp_path / "mos.csv"
+    as_cells(",")([{**r, "Group": r["group"], "votes": 9} for r in RECORDS], path)
+    path.write_text(path.read_text().replace(",group,", ",scene,"))
+    assert read_labels(path, folder, group="group").group is None
+    for role in ("group", "level", "reference"):
+        with pytest.raises(UnknownNameError, match=f"No column .* {role!r}"):
+            read_labels(path, folder, required=[role])
+    with pytest.raises(UnknownNameError, match="'observer'"):
+        read_labels(path, folder, observer="observer")
+    with pytest.raises(OpinionError, match="votes has 1 votes"):
+        read_labels(path, folder, votes="votes", required=["votes"])
+    with pytest.raises(UsageError, match="std and observer exclude each other"):
+        read_labels(path, folder, observer="scene", required=["std"])
+    path = tmp_path / "labels.json"
+    as_json_list([{"image_id": f"{n}", "label": [1, 2]} for n in range(12)], path)
+    with pytest.raises(UnknownNameError, match="'image'"):
+        read_labels(path, folder, required=["image"])
 
 
 # --- where labels come from -----------------------------------------------------------

@@ -244,9 +244,11 @@ def test_a_column_that_is_there_twice(table, images):
 def test_wrong_arguments(table, images):
     with pytest.raises(UnknownNameError, match="lower_is_better"):
         read_labels(table(GOOD), images, direction="lower")
-    for wrong in ((100, 0), (0, np.nan), (0, np.inf)):
+    for wrong in ((100, 0), (0, np.nan), (0, np.inf), ("1", "5"), (1, 2, 3), 5):
         with pytest.raises(UsageError, match="cannot be meant"):
             read_labels(table(GOOD), images, range=wrong)
+    with pytest.raises(UsageError, match=r"mos is one column, not \['a', 'b'\]"):
+        read_labels(table(GOOD), images, mos=["a", "b"])
 
 
 def test_unreadable_tables(table, images, tmp_path):
