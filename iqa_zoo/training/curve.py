@@ -3,7 +3,7 @@
 import json
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +48,10 @@ def learning_curve(
         As `train`.
     """
     out = Path(out)
-    shares = arguments.get("shares", "80/20")
-    most = len(parts_of(labels, split, shares=shares)["train"])
+    parts = parts_of(labels, split, shares=arguments.get("shares", "80/20"))
+    if len(parts.get("test", ())) < 2:
+        raise UsageError("A learning curve needs test images; the split has none.")
+    most = len(parts["train"])
     if sizes is None:
         doubled = [FEWEST * 2**k for k in range(32)]
         sizes = [*(size for size in doubled if size < most), most]
@@ -60,7 +62,7 @@ def learning_curve(
     points = []
     for size in sizes:
         run = out / f"labels-{size}"
-        if not (run / "card.toml").exists():
+        if not _finished(run, arguments):
             logger.info("Training on %d of %d images.", size, most)
             train(labels, out=run, split=split, limit=size, **arguments)
         metrics = json.loads((run / "metrics.json").read_text("utf-8"))
@@ -87,17 +89,32 @@ def repeated(
     Returns:
         For each split: split, and the test figures.
     """
+    if labels.split is not None:
+        raise UsageError("The table has a split of its own, which is always the same.")
     out = Path(out)
     arguments.setdefault("cache", out / "cache")
     rows = []
     for split in range(repeats):
         run = out / f"split-{split}"
-        if not (run / "card.toml").exists():
+        if not _finished(run, arguments):
             train(labels, out=run, split=split, **arguments)
         metrics = json.loads((run / "metrics.json").read_text("utf-8"))
         rows.append({"split": split, **metrics["test"]})
         write_table(out / "repeats.csv", rows)
     return rows
+
+
+def _finished(run: Path, arguments: Mapping[str, Any]) -> bool:
+    """Whether a run is there already, of the same command."""
+    if not (run / "card.toml").exists():
+        return False
+    made = (run / "command.txt").read_text("utf-8").strip()
+    command = arguments.get("command") or "iqa_zoo.train"
+    if made != command:
+        raise UsageError(
+            f"{run} was made by another command: {made}. Name another folder."
+        )
+    return True
 
 
 def labels_for_more(points: Sequence[dict[str, Any]]) -> str:

@@ -71,6 +71,7 @@ def write_run(
             )
             break
     plot_history(out / "history.png", history)
+    command = command or "iqa_zoo.train"
     write_bytes(out / "command.txt", f"{command}\n".encode())
     write_bytes(out / "metrics.json", (json.dumps(metrics, indent=1) + "\n").encode())
     card = {k: v for k, v in card.items() if k not in ("weights", "preferred")}
@@ -87,7 +88,7 @@ def write_run(
             "data": f"{len(labels.names)} images with opinions",
             "terms": "those of the opinions and images",
             "start": metrics["start"],
-            "command": command or "iqa_zoo.train",
+            "command": command,
             "seed": metrics["seed"],
             "trained_on": len(parts["train"]),
             "seen": {

@@ -79,7 +79,8 @@ class Loop:
         self.seeds = [v for v in others if "seed_generator" in v.path]
         random = np.random.default_rng([*seed, 1])
         self._dropout = random.integers(2**31, size=len(self.seeds))
-        self.statistics = [v for v in others if "/moving_" in v.path] if live else []
+        above_cut = upper.non_trainable_variables if live else ()
+        self.statistics = [v for v in above_cut if "/moving_" in v.path]
         self.average = stage.get("average")
         self.accumulated = stage.get("accumulate", 1)
         with self.strategy.scope():
@@ -97,7 +98,10 @@ class Loop:
                 )
                 for v in (self.trained if self.accumulated > 1 else ())
             ]
-        self._clipped = "clip" in stage
+        # The optimizer adds up what the replicas give, but clips and looks for overflow
+        # before that.
+        scaled = isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer)
+        self._reduced = "clip" in stage or scaled or self.accumulated > 1
         self._step = tf.function(self._shared_step, reduce_retracing=True)
         self._pending: list[tuple[int, tf.Tensor]] = []
         self.losses = [0.0, 0]
@@ -114,7 +118,8 @@ class Loop:
         """Take the losses of the steps since the last look from the device.
 
         Raises:
-            TrainingError: one of them is no finite number; `step` is its number.
+            TrainingError: one of them, or a weight, is no finite number; `step` is the
+                number of the step.
         """
         for step, loss in self._pending:
             value = float(loss)
@@ -124,6 +129,13 @@ class Loop:
                 )
             self.losses[0] += value
             self.losses[1] += 1
+        # A step's loss is that of the weights before it.
+        finite = [tf.reduce_all(tf.math.is_finite(v.value)) for v in self.trained]
+        if self._pending and not bool(tf.reduce_all(finite)):
+            step = self._pending[-1][0]
+            raise TrainingError(
+                f"After step {step + 1} some weights are no finite numbers.", step=step
+            )
         self._pending.clear()
 
     @contextlib.contextmanager
@@ -205,9 +217,7 @@ class Loop:
         gradients = tape.gradient(scaled, self.trained)
         for variable in self.statistics:
             variable.assign(scope.get_current_value(variable))
-        if self.replicas > 1 and (self._clipped or self.sums):
-            # The optimizer adds up what the replicas give, but clips before that; and
-            # sums that are the same everywhere are saved whole.
+        if self.replicas > 1 and self._reduced:
             gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
             gradients = [gradient / self.replicas for gradient in gradients]
         if self.sums:

@@ -26,17 +26,20 @@ kernel         this stage has no gradients: it sets the kernel head that takes w
 """
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from iqa_zoo.scoring import cores
 from iqa_zoo.training.inputs import Inputs
 from iqa_zoo.training.kernels import set_kernel
 from iqa_zoo.training.trunk import above, below
 
 PREDICTED = 16  # pictures at once
+SUMMED = 1024  # pictures whose features are held at once
 
 
 Predictor = Callable[[Inputs, np.ndarray], np.ndarray]
@@ -48,12 +51,15 @@ def predictor(network: keras.Model) -> Predictor:
 
     def predict(inputs: Inputs, rows: np.ndarray) -> np.ndarray:
         answers = []
-        for first in range(0, len(rows), PREDICTED):
-            part = rows[first : first + PREDICTED]
-            # Always as many: TensorFlow compiles the network anew for another number.
-            x = np.stack([inputs[row][0] for row in np.resize(part, PREDICTED)])
-            y = answer(tf.constant(x, tf.float32))
-            answers.append(y.numpy()[: len(part)].astype(np.float32))
+        # Pictures may have to be read and decoded.
+        with ThreadPoolExecutor(cores()) as pool:
+            for first in range(0, len(rows), PREDICTED):
+                part = rows[first : first + PREDICTED]
+                # As many each time: TensorFlow compiles anew for another number.
+                views = pool.map(inputs.__getitem__, np.resize(part, PREDICTED))
+                x = np.stack([view[0] for view in views])
+                y = answer(tf.constant(x, tf.float32))
+                answers.append(y.numpy()[: len(part)].astype(np.float32))
         return np.concatenate(answers)
 
     return predict
@@ -86,17 +92,25 @@ def set_head(
         targets: (pictures, bins), distributions.
         rows: int (n,), the pictures to learn from.
     """
-    views = range(inputs.shape[1])
-    # In 64 bits, whatever the precision of the network: sums of squares need them.
+    # Sums over pictures, a part at a time: there may be many. In 64 bits, whatever the
+    # precision of the network: sums of squares need them.
     features = predictor(pooled)
-    x = np.concatenate([features(_View(inputs, view), rows) for view in views])
-    x = x.astype(np.float64)
-    y = np.log(np.maximum(np.tile(targets[rows], (len(views), 1)), 1e-4))
-    mean, spread = x.mean(0), x.std(0) + 1e-6
-    z = (x - mean) / spread
-    normal = z.T @ z + ridge * len(z) * np.eye(z.shape[1])
-    kernel = np.linalg.solve(normal, z.T @ (y - y.mean(0))) / spread[:, None]
-    network.get_layer("head").set_weights([kernel, y.mean(0) - mean @ kernel])
+    logarithms = np.log(np.maximum(targets.astype(np.float64), 1e-4))
+    sums: Any = 0
+    for view in range(inputs.shape[1]):
+        for first in range(0, len(rows), SUMMED):
+            part = rows[first : first + SUMMED]
+            x = features(_View(inputs, view), part).astype(np.float64)
+            x = np.concatenate([np.ones((len(x), 1)), x], axis=1)
+            sums = sums + x.T @ np.concatenate([x, logarithms[part]], axis=1)
+    count, bins = sums[0, 0], targets.shape[1]
+    mean, answer = sums[0, 1:-bins] / count, sums[0, -bins:] / count
+    products = sums[1:, 1:-bins] - count * np.outer(mean, mean)
+    spread = np.sqrt(np.maximum(np.diag(products), 0) / count) + 1e-6
+    normal = products / np.outer(spread, spread) + ridge * count * np.eye(len(mean))
+    covariances = (sums[1:, -bins:] - count * np.outer(mean, answer)) / spread[:, None]
+    kernel = np.linalg.solve(normal, covariances) / spread[:, None]
+    network.get_layer("head").set_weights([kernel, answer - mean @ kernel])
 
 
 def solve(

@@ -47,6 +47,15 @@ from iqa_zoo.training.unfinished import Unfinished, claimed
 logger = logging.getLogger("iqa_zoo")
 
 HELD_OUT = ("validation", "test")
+EPOCH_SECONDS = 30  # shorter epochs are not worth a checkpoint each
+# What TensorFlow says when a worker does not answer.
+LOST = (
+    tf.errors.UnavailableError,
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.InternalError,
+)
 LOOK = 10  # steps between two looks at the losses; a GPU waits for nobody between them
 
 
@@ -104,9 +113,9 @@ def train(
         cache: folder for what is computed once for all runs on these images; None, or
             where it cannot be written, for one inside `out` that goes when the run
             ends.
-        save_seconds: a checkpoint is written at the end of each epoch and whenever this
-            many seconds have passed since the last one.
-        callbacks: Keras callbacks for every stage.
+        save_seconds: a checkpoint is written whenever this many seconds have passed
+            since the last one; at the end of an epoch after half a minute already.
+        callbacks: Keras callbacks for every stage; what they keep is not saved.
         command: what the card says made the weights.
         **columns: further arguments of `data.sources.as_labels` (dataset, mos, std,
             group, range, ...).
@@ -127,8 +136,8 @@ def train(
     """
     least = {"seed": (seed, 0), "split": (split, 0), "epochs": (epochs, 1)}
     for argument, (given, low) in {**least, "limit": (limit, 1)}.items():
-        if given is not None and given < low:
-            raise UsageError(f"{argument} is {given}; it starts from {low}.")
+        if given is not None and not low <= given < 2**32:
+            raise UsageError(f"{argument} is {given}; it must be {low} to {2**32 - 1}.")
     name = model or registry.default_model()
     entry = registry.resolve(name, None)
     out = Path(out)
@@ -137,7 +146,10 @@ def train(
     targets = labels.distribution(scale, bins).astype(np.float32)
     parts = parts_of(labels, split, train_on_validation, shares)
     if limit is not None:
-        parts["train"] = parts["train"][:limit]
+        rows = parts["train"]
+        if labels.split is not None:  # in the table's order, which may be sorted
+            rows = np.random.default_rng(split or 0).permutation(rows)
+        parts["train"] = rows[:limit]
     recipe = [with_epochs(stage, epochs) for stage in entry.card["recipe"]]
 
     keras.utils.set_random_seed(seed)
@@ -183,7 +195,7 @@ def train(
         for number, stage in enumerate(recipe):
             if run.saved and run.saved[1]["stage"] > number:
                 continue
-            inputs, below_too = stage_inputs(
+            inputs, streamed = stage_inputs(
                 network,
                 stage,
                 labels.paths,
@@ -191,13 +203,16 @@ def train(
                 Path(cache or place.folder),
                 spare=place.folder,
                 fingerprints=fingerprints,
+                # A run that goes on must draw what it drew before.
+                streamed=run.saved[1]["streamed"] if run.saved else None,
             )
+            below_too = streamed and stage["frozen_to"] != "none"
             if "kernel" in stage:
                 logger.info("Stage: %s.", stage["name"])
                 rows = parts["train"]
                 answer = solve(network, stage, inputs, targets, rows, below_too)
                 continue
-            answer = run.stage(number, stage, inputs, below_too)
+            answer = run.stage(number, stage, inputs, streamed)
 
         metrics = {
             "model": entry.name,
@@ -212,11 +227,11 @@ def train(
         }
         scores = np.full(len(labels.names), np.nan)
         for part, rows in parts.items():
-            shares = answer(inputs, rows).astype(np.float64)
-            scores[rows] = opinions.mean_and_std(shares, scale)[0]
+            answers = answer(inputs, rows).astype(np.float64)
+            scores[rows] = opinions.mean_and_std(answers, scale)[0]
             if len(rows) < 2:  # one picture agrees with anything
                 continue
-            metrics[part] = figures(labels, rows, scores[rows], shares, scale)
+            metrics[part] = figures(labels, rows, scores[rows], answers, scale)
             metrics[f"{part}_constant"] = constant_figures(
                 labels, rows, parts["train"], scale, bins
             )
@@ -276,10 +291,11 @@ class _Run:
             self.best_weights = _below("best/", arrays)
 
     def stage(
-        self, number: int, stage: Mapping[str, Any], inputs: Inputs, below_too: bool
+        self, number: int, stage: Mapping[str, Any], inputs: Inputs, streamed: bool
     ) -> Predictor:
         """Run a stage, or what is left of it; gives what predicts from its inputs."""
-        rows = self.parts["train"]
+        rows, self.streamed = self.parts["train"], streamed
+        below_too = streamed and stage["frozen_to"] != "none"
         loop = Loop(
             self.network,
             stage,
@@ -309,6 +325,8 @@ class _Run:
                 loop.start_averages()
             # Finds out before the first step whether the disk takes a checkpoint.
             self.save(number, 0, loop)
+            if self.chief:
+                self.place.check_room(sum(v.numpy().nbytes for v in loop.trained))
         with deferred() as interrupt:
             try:
                 self._steps(number, stage, loop, first, answer, interrupt)
@@ -338,36 +356,46 @@ class _Run:
             steps=an_epoch,
         )
         told.on_train_begin()
-        if not self._ended(first, loop, patience):
-            told.on_epoch_begin(first // an_epoch)
-            for step in loop.run(first):
-                self.done += 1
-                epoch, place = divmod(step, an_epoch)
-                asked = interrupt.number is not None
-                if place == 0 or step % LOOK == 0 or asked:
-                    self._look(loop)
-                told.on_train_batch_end((step - 1) % an_epoch, {})
-                if place == 0:
-                    told.on_epoch_end(
-                        epoch - 1, self._epoch(stage, epoch, loop, answer)
-                    )
-                overdue = time.monotonic() - self.saved_at >= self.save_seconds
-                if place == 0 or overdue or asked:
-                    self._look(loop)
-                    self.save(number, step, loop)
-                if asked:
-                    logger.warning(
-                        "Saved after step %d of %d; the same command goes on from "
-                        "there.",
-                        step,
-                        loop.batches.steps,
-                    )
-                    interrupt.leave()
-                if place == 0:
-                    if self._ended(step, loop, patience):
+        try:
+            if not self._ended(first, loop, patience):
+                told.on_epoch_begin(first // an_epoch)
+                for step in loop.run(first):
+                    self.done += 1
+                    epoch, place = divmod(step, an_epoch)
+                    if step % LOOK == 0:
+                        self._look(loop)
+                    told.on_train_batch_end((step - 1) % an_epoch, {})
+                    if place == 0:
+                        self._look(loop)
+                        row = self._epoch(stage, epoch, loop, answer)
+                        told.on_epoch_end(epoch - 1, row)
+                    ended = place == 0 and self._ended(step, loop, patience)
+                    asked = interrupt.number is not None
+                    if asked or ended or self._due(place == 0):
+                        self._look(loop)
+                        self.save(number, step, loop)
+                    if asked or interrupt.number is not None:
+                        self._leave(step, loop, interrupt)
+                    if ended:
                         break
-                    told.on_epoch_begin(epoch)
-        told.on_train_end()
+                    if place == 0:
+                        told.on_epoch_begin(epoch)
+        finally:
+            told.on_train_end()
+
+    def _due(self, epoch_ends: bool) -> bool:
+        """Whether a checkpoint is due: now and then, at the end of an epoch sooner."""
+        wait = self.save_seconds
+        since = time.monotonic() - self.saved_at
+        return since >= (min(wait, EPOCH_SECONDS) if epoch_ends else wait)
+
+    def _leave(self, step: int, loop: Loop, interrupt: Interrupt) -> None:
+        logger.warning(
+            "Saved after step %d of %d; the same command goes on from there.",
+            step,
+            loop.batches.steps,
+        )
+        interrupt.leave()
 
     def _look(self, loop: Loop) -> None:
         try:
@@ -376,8 +404,8 @@ class _Run:
             rows = loop.batches.rows_of(error.step or 0)
             names = "".join(f"\n  {self.labels.names[row]}" for row in rows)
             raise TrainingError(
-                f"{error} Nothing was saved since. A smaller learning rate, or clip in "
-                "the recipe, may help; these are the images of the batch:" + names,
+                f"{error} A smaller learning rate, or clip in the recipe, may help; "
+                f"these are the images of the batch:{names}",
                 error.step,
             ) from error
 
@@ -386,7 +414,12 @@ class _Run:
         if isinstance(inputs, Decoded):
             for path in inputs.paths:
                 read_image(path)  # says which one cannot be read
-        if self.strategy.cluster_resolver is None:
+        if isinstance(error, tf.errors.ResourceExhaustedError):
+            raise TrainingError(
+                "The device has not enough memory for this batch. A smaller batch in "
+                "the recipe, or 16-bit precision, may help."
+            ) from error
+        if self.strategy.cluster_resolver is None or not isinstance(error, LOST):
             raise error
         raise TrainingError(
             "Another worker was lost. Start the same command again on all of them; the "
@@ -441,6 +474,7 @@ class _Run:
             "losses": loop.losses,
             "history": self.history,
             "best": self.best,
+            "streamed": self.streamed,
         }
         self.place.save(self.done + number, arrays, state)
         self.saved_at = time.monotonic()

@@ -100,18 +100,22 @@ def stage_inputs(
     *,
     spare: Path | None = None,
     fingerprints: Sequence[str] | None = None,
+    streamed: bool | None = None,
 ) -> tuple[Inputs, bool]:
-    """What a stage trains on, and whether its frozen layers run in every step.
+    """What a stage trains on, and whether that is pictures which are read each time.
 
-    Where the disk has room these are `cached_inputs`, else pictures read each time.
+    Where the disk has room it is `cached_inputs`.
 
-    Args: as of `cached_inputs`.
+    Args:
+        streamed: whether pictures are to be read each time; None decides by the room.
+        Others: as of `cached_inputs`.
     """
     trunk = below(network, stage["frozen_to"])
     mirror = stage.get("mirror", False)
     place = cached_at(trunk, paths, rule, cache, mirror, fingerprints)
     size = kept_size(network, stage, rule, cache)
-    if not place.exists() and not size.fits(len(paths)):
+    if streamed is None and not place.exists() and not size.fits(len(paths)):
+        streamed = True
         logger.warning(
             "%s has %.1f GB free and the prepared pictures need %.1f GB: they are "
             "prepared anew in each epoch, which takes longer. A cache folder on "
@@ -120,7 +124,8 @@ def stage_inputs(
             size.free / 1e9,
             len(paths) * size.each / 1e9,
         )
-        return Decoded(paths, rule), trunk is not None
+    if streamed:
+        return Decoded(paths, rule), True
     return _cached(trunk, paths, rule, place, spare, mirror), False
 
 

@@ -74,9 +74,9 @@ class Unfinished:
         other = [key for key in plan if plan[key] != earlier.get(key)]
         if other:
             raise UsageError(
-                f"{self.out} holds a training that is not finished and had another "
-                f"{' and '.join(other)}. Give the arguments that it was begun with, "
-                f"name another folder, or remove {self.folder}."
+                f"{self.out} holds a training that had another {' and '.join(other)}. "
+                "Give the arguments that it was begun with, name another folder, or "
+                f"remove {self.folder}."
             )
 
     def save(
@@ -85,6 +85,24 @@ class Unfinished:
         """Keep what the training goes on from after `number` steps."""
         checkpoints.write(self.checkpoints, number, arrays, state)
         self.saved = number > 0
+
+    def check_room(self, more: int) -> None:
+        """See that the disk takes what comes after the first checkpoint.
+
+        That is two that are kept and one that is being written, each `more` bytes
+        larger than the first.
+
+        Raises:
+            OutputError: it does not.
+        """
+        files = [path for path in self.checkpoints.rglob("*") if path.is_file()]
+        needed = 3 * (sum(path.stat().st_size for path in files) + more)
+        free = shutil.disk_usage(self.folder).free
+        if free < needed:
+            raise OutputError(
+                f"{self.out} has {free:,} bytes free, and checkpoints need {needed:,}. "
+                "Make room, or name a folder on another disk."
+            )
 
     def remove(self) -> None:
         """Remove what the run alone needed."""
@@ -119,7 +137,7 @@ def claimed(out: Path) -> Iterator[Unfinished]:
         try:
             yield unfinished
         except BaseException:
-            if not unfinished.saved:
+            if not unfinished.saved and not (out / FINISHED).exists():
                 unfinished.remove()
                 _remove_parts(out)
             raise
