@@ -15,10 +15,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from iqa_zoo.data.tables import Problem
+from iqa_zoo.data.tables import Problem, shown
 from iqa_zoo.images import IMAGE_SUFFIXES
 
 FloatArray = NDArray[np.float64]
+
+_NUMBER = r"[^,]+(,\d[^,]*)?"  # that may have a decimal comma
 
 #: The sides of a split, by what tables call them.
 SIDES = {
@@ -45,7 +47,8 @@ def files(
 ) -> list[Path | None]:
     """The file of each name in `folder`; None where there is none.
 
-    A name that no file has may differ in upper and lower case, or lack the suffix.
+    A name that no file has may differ in upper and lower case, or lack the suffix of
+    an image; a name with such a suffix lacks none.
     """
     find = _Finder(what, folder)
     paths: list[Path | None] = []
@@ -72,7 +75,7 @@ class _Finder:
         if not name.strip():
             raise ValueError(f"the {self.what}'s name is empty")
         if relative.is_absolute() or ".." in relative.parts:
-            raise ValueError(f"{self.what} {name!r} is not inside {self.folder}")
+            raise ValueError(f"{self.what} {shown(name)} is not inside {self.folder}")
         found = self.folder / relative
         if os.path.isfile(found):  # False also for names that no file can have
             return found
@@ -81,18 +84,23 @@ class _Finder:
         similar = self.by_folded_name.get(relative.as_posix().casefold(), [])
         if len(similar) > 1:
             known = [file.name for file in similar]
-            raise ValueError(f"{self.what} {name!r} could be any of {known}")
+            raise ValueError(f"{self.what} {shown(name)} could be any of {known}")
         if not similar or not os.path.isfile(similar[0]):
-            raise ValueError(f"{self.what} {name!r} is not in {self.folder}")
+            raise ValueError(f"{self.what} {shown(name)} is not in {self.folder}")
         return similar[0]
 
     def _folded_names(self) -> dict[str, list[Path]]:
         found: dict[str, list[Path]] = {}
-        for file in sorted(self.folder.rglob("*")):
+        for file in sorted(
+            Path(folder, name)
+            for folder, _, names in os.walk(self.folder)
+            for name in names
+        ):
             name = file.relative_to(self.folder).as_posix().casefold()
             found.setdefault(name, []).append(file)
-            if file.suffix.lower() in IMAGE_SUFFIXES:
-                found.setdefault(name[: -len(file.suffix)], []).append(file)
+            stem, suffix = os.path.splitext(name)
+            if suffix in IMAGE_SUFFIXES and not stem.endswith(tuple(IMAGE_SUFFIXES)):
+                found.setdefault(stem, []).append(file)
         return found
 
 
@@ -110,7 +118,9 @@ def numbers(
         try:
             values[row] = _number(cell, decimal_comma)
         except ValueError:
-            text = f"{cell!r} is not a finite number" if cell.strip() else "is empty"
+            text = (
+                f"{shown(cell)} is not a finite number" if cell.strip() else "is empty"
+            )
             problems.append((places[row], f"{name} {text}"))
     return values
 
@@ -125,7 +135,7 @@ def whole_numbers(
         with contextlib.suppress(ValueError):
             number = _number(cell)
         if number < 0 or number % 1:
-            text = f"{cell!r} is not 0, 1, 2, ..." if cell.strip() else "is empty"
+            text = f"{shown(cell)} is not 0, 1, 2, ..." if cell.strip() else "is empty"
             problems.append((place, f"{name} {text}"))
             number = -1.0
         values.append(int(number))
@@ -135,11 +145,11 @@ def whole_numbers(
 def texts(
     name: str, cells: Sequence[str], places: Sequence[int], problems: list[Problem]
 ) -> list[str]:
-    """The column as it is; no cell may be empty."""
+    """The column without white space around its cells; none of them may be empty."""
     for place, cell in zip(places, cells, strict=True):
         if not cell.strip():
             problems.append((place, f"{name} is empty"))
-    return list(cells)
+    return [cell.strip() for cell in cells]
 
 
 def sides(
@@ -150,7 +160,7 @@ def sides(
     for place, cell, side in zip(places, cells, found, strict=True):
         if not side:
             wanted = "is none of train, validation and test"
-            text = f"{cell!r} {wanted}" if cell.strip() else "is empty"
+            text = f"{shown(cell)} {wanted}" if cell.strip() else "is empty"
             problems.append((place, f"{name} {text}"))
     return found
 
@@ -194,8 +204,12 @@ def _votes(cells: Sequence[str], decimal_comma: bool) -> list[float]:
     if len(cells) > 1:
         parts = list(cells)
     else:
-        parts = re.split(r"[\s,;|]+", cells[0].strip(" \t[]()"))
-        decimal_comma = False
+        text = cells[0].strip(" \t[]()")
+        parts = re.split(r"[\s;|]+", text)
+        # Commas within the parts are decimal ones where something else parts them.
+        decimal_comma = decimal_comma and len(parts) > 1
+        if not (decimal_comma and all(re.fullmatch(_NUMBER, part) for part in parts)):
+            parts = re.split(r"[\s,;|]+", text)
     votes = []
     for part in parts:
         try:
@@ -203,7 +217,8 @@ def _votes(cells: Sequence[str], decimal_comma: bool) -> list[float]:
         except ValueError:
             if not part.strip():
                 raise ValueError("is empty") from None
-            raise ValueError(f"has {part!r}, which is not a finite number") from None
+            text = f"has {shown(part)}, which is not a finite number"
+            raise ValueError(text) from None
     if len(votes) < 2:
         raise ValueError(f"has {len(votes)} votes; 2 levels or more are needed")
     if min(votes) < 0:

@@ -20,11 +20,12 @@ from iqa_zoo.images.formats import decoder, format_of
 #: with, and kept from standing on two sides of a split, up to one in so many rows.
 COPIES_IN = 200
 
-#: How many pixels `same_pixels` decodes at most: a few seconds of one processor.
-COMPARED_PIXELS = 400_000_000
+#: How many pixels `same_pixels` decodes at most: a minute or so of one processor.
+COMPARED_PIXELS = 4_000_000_000
 
 _LEAST_COST = 40_000  # pixels that opening a picture takes as long as decoding
-_HEAD = 100  # bytes that tell a format
+_FORMAT = 100  # bytes that tell a format
+_HEAD = 4096  # bytes that tell most files of one size apart
 _THREADS = 4  # that decode; each holds one picture
 
 _log = logging.getLogger(__name__)
@@ -43,13 +44,19 @@ def crossings(sides: Sequence[str], keys: Sequence[Hashable]) -> list[tuple[int,
 def same_content(paths: Sequence[Path]) -> list[tuple[int, int]]:
     """Files that are byte for byte an earlier one, each with the first such.
 
-    Only files of equal size are read. What cannot be read is passed over.
+    Of files of equal size the first _HEAD bytes are read, and the whole files only
+    where those are equal. What cannot be read is passed over.
     """
     by_size: dict[int, list[int]] = defaultdict(list)
     for row, path in enumerate(paths):
         with contextlib.suppress(OSError):
             by_size[os.stat(path).st_size].append(row)
-    rows = sorted(row for rows in by_size.values() if len(rows) > 1 for row in rows)
+    by_head: dict[tuple[int, bytes], list[int]] = defaultdict(list)
+    for size, rows in by_size.items():
+        for row in rows if len(rows) > 1 else ():
+            with contextlib.suppress(OSError), open(paths[row], "rb") as file:
+                by_head[size, file.read(_HEAD)].append(row)
+    rows = sorted(row for rows in by_head.values() if len(rows) > 1 for row in rows)
     return _repeated(rows, (_file_sum(paths[row]) for row in rows))
 
 
@@ -59,9 +66,12 @@ def same_pixels(paths: Sequence[Path]) -> list[tuple[int, int]]:
     Only pictures that are equally large, upright or turned, are decoded, and together
     at most COMPARED_PIXELS, those that share their size with the fewest first. Where
     all of one size are JPEG, they are first decoded at a quarter of their sides, which
-    counts a quarter; small ones count as larger ones. How many were passed over for
-    that, or because they cannot be read, is logged.
+    counts a quarter; small ones count as larger ones. Where opening all would take as
+    long, none is compared. How many were passed over, or cannot be read, is logged.
     """
+    if len(paths) * _LEAST_COST > COMPARED_PIXELS:
+        _pass_over(len(paths))
+        return []
     by_size: dict[tuple[int, int], list[int]] = defaultdict(list)
     lossless: set[tuple[int, int]] = set()
     unread = passed_over = 0
@@ -87,12 +97,7 @@ def same_pixels(paths: Sequence[Path]) -> list[tuple[int, int]]:
             left -= cost
             (whole if size in lossless else small).extend(rows)
     if passed_over:
-        _log.info(
-            "%d images of equal size were compared as files only: decoding them would "
-            "take more than %d pixels.",
-            passed_over,
-            COMPARED_PIXELS,
-        )
+        _pass_over(passed_over)
 
     def sums(rows: Sequence[int], scale: int) -> list[bytes | None]:
         with ThreadPoolExecutor(_THREADS) as pool:
@@ -110,6 +115,16 @@ def same_pixels(paths: Sequence[Path]) -> list[tuple[int, int]]:
     if unread:
         _log.info("%d images cannot be read and were not compared.", unread)
     return _repeated(whole, found)
+
+
+def _pass_over(count: int) -> None:
+    _log.warning(
+        "%d images were compared as files only: decoding them would take more than %d "
+        "pixels. Copies in another format, or saved again, may be on two sides of a "
+        "split.",
+        count,
+        COMPARED_PIXELS,
+    )
 
 
 def _repeated(
@@ -144,7 +159,7 @@ def _kind_and_size(path: Path) -> tuple[str, tuple[int, int]]:
     """The format, and the shorter and the longer side that the header claims."""
     name = str(path)
     with open(path, "rb") as file:
-        kind = format_of(file.read(_HEAD), name)
+        kind = format_of(file.read(_FORMAT), name)
         file.seek(0)
         with decoding(name):  # which reads no more than the header here
             size = decoder(kind, name)(cast(io.BytesIO, file)).size

@@ -69,17 +69,20 @@ class Labels:
     skipped: int = 0
 
     def distribution(
-        self, scale: tuple[float, float] = (1, 10), bins: int = 10
+        self,
+        scale: tuple[float, float] = (1, 10),
+        bins: int = 10,
+        rows: NDArray[np.int64] | slice = slice(None),
     ) -> FloatArray:
         """float64 (rows, bins): the opinions over bins of `scale`, best last.
 
         The votes themselves where there are any; else what mean and deviation say.
         """
         if self.votes is not None:
-            return votes_to_distribution(self.votes, bins=bins)
+            return votes_to_distribution(self.votes[rows], bins=bins)
         return to_distribution(
-            self.mos,
-            self.std,
+            self.mos[rows],
+            None if self.std is None else self.std[rows],
             range=self.range,
             direction=self.direction,
             scale=scale,

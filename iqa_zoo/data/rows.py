@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from iqa_zoo.data import columns
 from iqa_zoo.data.leaks import COPIES_IN, crossings, same_content, same_pixels
-from iqa_zoo.data.tables import Problem, Table
+from iqa_zoo.data.tables import Problem, Table, shown
 from iqa_zoo.opinions import mean_and_std
 
 FloatArray = NDArray[np.float64]
@@ -189,12 +189,14 @@ def rows_by_image(
         known = together.get(key, [])
         text = ""
         if rows.observer is None and known:
-            text = f"image {rows.image[row]!r} is already in {_place(rows, known[0])}"
+            text = (
+                f"image {shown(rows.image[row])} is already in {_place(rows, known[0])}"
+            )
         elif rows.observer is not None:
             who = rows.observer[row]
             earlier = voted.setdefault((key, who), row)
             if earlier != row:
-                text = f"{who!r} has judged this image in {_place(rows, earlier)}"
+                text = f"{shown(who)} has judged this image in {_place(rows, earlier)}"
             elif known:
                 text = _other_facts(rows, row, known[0])
         if text:
@@ -237,8 +239,8 @@ def check_images(
         return [
             (
                 rows.place[first[one]],
-                f"image {rows.image[first[one]]!r} has the {what} of "
-                f"{rows.image[first[other]]!r} in {_place(rows, first[other])}",
+                f"image {shown(rows.image[first[one]])} has the {what} of "
+                f"{shown(rows.image[first[other]])} in {_place(rows, first[other])}",
             )
             for one, other in pairs
         ]
@@ -309,4 +311,6 @@ def _place(rows: Rows, row: int) -> str:
 
 
 def _shown(value: Path | str | int | None) -> str:
-    return repr(value.name if isinstance(value, Path) else value)
+    if isinstance(value, Path):
+        value = value.name
+    return shown(value) if isinstance(value, str) else repr(value)

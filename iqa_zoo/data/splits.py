@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from iqa_zoo.data.leaks import COPIES_IN, crossings, same_content
 from iqa_zoo.data.manifest import Labels
+from iqa_zoo.data.tables import shown
 from iqa_zoo.errors import OpinionError, UnknownNameError, UsageError
 
 IndexArray = NDArray[np.int64]
@@ -181,7 +182,7 @@ def _both(
     what: str,
 ) -> str:
     one, other = (
-        f"row {rows[i]} ({labels.names[rows[i]]!r}, {sides[i]})" for i in pair
+        f"row {rows[i]} ({shown(labels.names[rows[i]])}, {sides[i]})" for i in pair
     )
     return f"{one} and {other} have {what}"
 
@@ -214,7 +215,9 @@ def _shuffled(
     else:
         if len(groups) != n:
             raise UsageError(f"{len(groups)} groups for {n} rows; give one a row.")
-        _, group_of_row = np.unique(np.asarray(groups), return_inverse=True)
+        # Not an array of texts, each of which would be as wide as the longest.
+        numbers = {name: number for number, name in enumerate(sorted(set(groups)))}
+        group_of_row = np.array([numbers[name] for name in groups], np.int64)
         # A stable sort keeps the table's order within each group.
         rows = np.argsort(group_of_row, kind="stable")
         rows_of = np.split(rows, np.cumsum(np.bincount(group_of_row))[:-1])

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +22,8 @@ class Table:
     Attributes:
         header: names of the columns.
         rows: each row's place in the file and its cells, as many as there are names.
-            A value that JSON has as null or not at all is an empty cell, a list is the
-            JSON text of it.
+            A value that JSON has as null or not at all is an empty cell, 1.0 is "1", a
+            list is the JSON text of it.
         unit: what places count: "line", or "entry" of a list.
         problems: the rows that are no rows, one problem each.
         decimal_comma: whether a comma in a number is its decimal point, since
@@ -41,7 +42,8 @@ def read_table(path: Path) -> Table:
 
     What begins with `[` is a JSON list of objects, what begins with `{` has one JSON
     object a line; all else has a header and cells parted by commas, semicolons or
-    tabs, whichever the header has most of. The text is UTF-8.
+    tabs, whichever the header has most of or a line such as sep=; before it names. The
+    text is UTF-8.
 
     Raises:
         OpinionError: the file cannot be read, is empty or is no table at all.
@@ -61,14 +63,17 @@ def read_table(path: Path) -> Table:
 
 
 def _read_cells(path: Path, text: str) -> Table:
-    first_line = text.partition("\n")[0]
-    delimiter = max(",;\t", key=first_line.count)
+    lines = (line.rstrip("\r\n") for line in io.StringIO(text, newline=""))
+    first_line = next((line for line in lines if line.strip(" ,;\t")), "")
+    declared = re.fullmatch("sep=([,;\t|])", first_line, re.IGNORECASE)  # as Excel does
+    delimiter = declared[1] if declared else max(",;\t", key=first_line.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         # Spreadsheets write empty rows as delimiters alone.
         rows = [
             (reader.line_num, cells) for cells in reader if any(map(str.strip, cells))
         ]
+        del rows[: 1 if declared else 0]
     except csv.Error as error:
         raise OpinionError(
             f"{path} is not a CSV table: line {reader.line_num}: {error}."
@@ -119,6 +124,11 @@ _READERS: dict[str, Callable[[Path, str], Table]] = {
 }
 
 
+def shown(text: str) -> str:
+    """`text` in quotation marks, without its middle where it is long."""
+    return repr(text if len(text) <= 200 else f"{text[:120]} ... {text[-60:]}")
+
+
 class _Repeated(dict[str, Any]):
     """An object that has a name more than once."""
 
@@ -157,4 +167,6 @@ def _from_records(
 def _cell(value: Any) -> str:
     if value is None:
         return ""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # 1.0 and 1 are one number, and one name of a group
     return value if isinstance(value, str) else json.dumps(value)

@@ -240,6 +240,12 @@ FILES = {
         "mos.txt is empty; its first line must name the columns"),
     "a header alone": ("image,mos\n",
         "  0 rows; 10 or more are needed"),
+    "a header alone, of votes": ("image,votes\n",
+        "  0 rows; 10 or more are needed"),
+    "a long name": ("image,mos\n" + "x" * 5000 + ".png,1\n",
+        "  line 2: image '" + "x" * 120 + " ... " + "x" * 56 + ".png' is not in "),
+    "a long number": ("image,mos\n0.png," + "x" * 5000 + "\n",
+        "  line 2: mos '" + "x" * 120 + " ... " + "x" * 60 + "' is not a finite"),
     "too few rows": ("image,mos\n" + "".join(f"{i}.png,{i}\n" for i in range(9)),
         "  9 rows; 10 or more are needed"),
     "a column twice": ("image,mos,mos\n0.png,1,2\n",
@@ -389,9 +395,8 @@ def test_copies_on_two_sides_are_a_leak(many, tmp_path):
 def test_what_is_not_compared_is_said(folder, tmp_path, caplog, monkeypatch):
     path = table(tmp_path / "mos.csv", (5, {"image": "0 as.bmp"}))
     monkeypatch.setattr("iqa_zoo.data.leaks.COMPARED_PIXELS", 100_000)
-    with caplog.at_level(logging.INFO, "iqa_zoo"):
-        assert len(read_labels(path, folder, **PLAIN).names) == 12
-    assert "images of equal size were compared as files only" in caplog.text
+    assert len(read_labels(path, folder, **PLAIN).names) == 12
+    assert "12 images were compared as files only" in caplog.text
 
 
 # --- arguments ------------------------------------------------------------------------

@@ -101,7 +101,29 @@ def test_any_text_and_number_comes_back(folder, tmp_path, scores, names, form):
     WRITERS[form](records, path)
     labels = read_labels(path, folder, range=(0, 100))
     assert labels.mos.tolist() == scores
-    assert list(labels.group) == groups
+    assert list(labels.group) == [group.strip() for group in groups]
+
+
+@pytest.mark.parametrize("form", ["CSV", "JSON lines"])
+def test_one_group_however_it_is_written(folder, tmp_path, form):
+    path = tmp_path / "mos.csv"
+    groups = (" g0", "g0 ", "g0") if form == "CSV" else (1, 1.0, "1")
+    WRITERS[form]([{**r, "group": groups[n % 3]} for n, r in enumerate(RECORDS)], path)
+    assert set(read_labels(path, folder).group) == {str(groups[2])}
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("before", ["sep={}\n", "SEP={}\r\n", "\n", " \r\n{0}{0}\n"])
+def test_lines_before_the_header(folder, tmp_path, delimiter, before):
+    path = tmp_path / "mos.csv"
+    as_cells(delimiter)(RECORDS, path)
+    path.write_text(before.format(delimiter) + path.read_text())
+    labels = read_labels(path, folder)
+    assert labels.mos.tolist() == [record["mos"] for record in RECORDS]
+    path.write_text(path.read_text() + delimiter.join(["0.jpg", "x", "1", "g"]))
+    place = 14 + before.count("\n")
+    with pytest.raises(OpinionError, match=f"line {place}: mos 'x' is not"):
+        read_labels(path, folder)
 
 
 # --- votes ----------------------------------------------------------------------------
@@ -144,6 +166,35 @@ def test_a_column_a_level(folder, tmp_path, form):
     path = tmp_path / "mos.csv"
     WRITERS[form](histogram_records(), path)
     check_votes(read_labels(path, folder, votes=["c0", "c1", "c2", "c3", "c4"]))
+
+
+@pytest.mark.parametrize("delimiter", ["\t", ";"])
+@pytest.mark.parametrize("form", ["{} {}", "{}|{}", "[{}  {}]"])
+def test_lists_of_votes_with_decimal_commas(folder, tmp_path, delimiter, form):
+    path = tmp_path / "mos.tsv"
+    rows = [
+        {"image": f"{n}.jpg", "votes": form.format(f"0,{n + 1:02}", "1,5")}
+        for n in range(12)
+    ]
+    as_cells(delimiter)(rows, path)
+    labels = read_labels(path, folder)
+    np.testing.assert_array_equal(
+        labels.votes, [[(n + 1) / 100, 1.5] for n in range(12)]
+    )
+
+
+@pytest.mark.parametrize(
+    "form", ["0,1,5,{}", "[0, 1, 5, {}]", "0 ,1 ,5 ,{}", "0,1 5,{}"]
+)
+def test_commas_part_votes_where_nothing_else_does(folder, tmp_path, form):
+    path = tmp_path / "mos.tsv"
+    rows = [{"image": f"{n}.jpg", "votes": form.format(n)} for n in range(12)]
+    as_cells("\t")(rows, path)
+    labels = read_labels(path, folder)
+    expected = [[0, 1, 5, n] for n in range(12)]
+    if form == "0,1 5,{}":
+        expected = [[0.1, float(f"5.{n}")] for n in range(12)]
+    np.testing.assert_array_equal(labels.votes, expected)
 
 
 def check_votes(labels):

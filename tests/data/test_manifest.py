@@ -219,7 +219,18 @@ def test_an_empty_group(table, images):
     assert problems(path, images, group="scene")[1:] == ["  line 12: scene is empty"]
 
 
-@pytest.mark.parametrize("name", ["a\0b.jpg", "x" * 300 + ".jpg", "sub", ".", "/"])
+def test_a_name_with_a_suffix_is_no_other_file(table, images):
+    (images / "zz.jpg.png").write_text("zz")
+    (images / "yy").mkdir()
+    (images / "yy.png").write_text("yy")
+    assert problems(table([*GOOD, "zz.jpg,5"]), images)[1:] == [
+        f"  line 12: image 'zz.jpg' is not in {images}"
+    ]
+    labels = read_labels(table([*GOOD, "zz.jpg.png,5", "yy,5"]), images)
+    assert labels.paths[-1] == images / "yy.png"
+
+
+@pytest.mark.parametrize("name", ["a\0b.jpg", "x" * 195 + ".jpg", "sub", ".", "/"])
 def test_names_that_no_image_has(table, images, name):
     (problem,) = problems(table([*GOOD, f"{name},5"]), images)[1:]
     assert repr(name) in problem

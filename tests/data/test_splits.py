@@ -1,5 +1,7 @@
 """Splits are those that the published figures were made on."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -51,6 +53,17 @@ def test_groups_of_one_row_are_rows():
     np.testing.assert_array_equal(alone.train, grouped.train)
     np.testing.assert_array_equal(alone.validation, grouped.validation)
     np.testing.assert_array_equal(alone.test, grouped.test)
+
+
+def test_long_names_of_groups_take_no_room():
+    groups = [f"{n // 2:05d}" for n in range(20_000)]
+    groups[-1] = groups[-2] = "x" * 4000
+    tracemalloc.start()
+    split = fixed_split(20_000, 0, groups=groups)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 20_000_000
+    assert {*split.train, *split.test} == set(range(20_000))
 
 
 def test_seeds_differ_and_repeat():
