@@ -1,5 +1,6 @@
 """`iqa-zoo distort`: a thin skin over `iqa_zoo.distortions`."""
 
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ import click
 
 from iqa_zoo.cli import INTERRUPTED, SOME_FAILED, say
 from iqa_zoo.distortions import KINDS
-from iqa_zoo.errors import IqaError, UnknownNameError, UsageError
+from iqa_zoo.errors import IqaError, OutputError, UnknownNameError, UsageError
 
 FAMILIES = ("kadid", "dbcnn")
 
@@ -111,6 +112,8 @@ def _write_set(
     from iqa_zoo.distortions import sets
     from iqa_zoo.images import find_images
 
+    if out.is_file():
+        raise OutputError(f"Cannot make the folder {out}: a file has that name.")
     names = []
     for path in photos:
         found = [name for name in find_images(path) if not _is_within(name, out)]
@@ -152,4 +155,5 @@ def _write_set(
 
 def _is_within(name: str, folder: Path) -> bool:
     """Whether it is a picture of the set itself, whose folder may be among photos."""
-    return Path(name).resolve().is_relative_to(folder.resolve())
+    # Unlike Path.resolve, this takes a link that leads to itself.
+    return Path(os.path.realpath(name)).is_relative_to(os.path.realpath(folder))

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
-from iqa_zoo.distortions import KINDS, distort
+from iqa_zoo.distortions import KINDS, LEVELS, distort
 from iqa_zoo.errors import ImageError, IqaError, OutputError, UsageError
 from iqa_zoo.files import sha256, write_bytes
 from iqa_zoo.images import out_of_memory, read_image
@@ -27,6 +27,8 @@ MANIFEST, REFERENCE = "manifest.csv", "reference.png"
 COLUMNS = ("image", "reference", "distortion", "level", "seed", "mse")
 
 Row = dict[str, Any]
+
+_FOLDER = re.compile(r"[\w.-]{0,50}-[0-9a-f]{12}")  # of a photo
 
 
 def place_pictures(
@@ -53,7 +55,8 @@ def place_pictures(
         stem = re.sub(r"[^\w.-]", "_", Path(photo).stem)[:50]
         size = "x".join(map(str, pixels.shape)).encode()
         folder = f"{stem}-{sha256(size + pixels.tobytes())[:12]}"
-        if not (out / folder / REFERENCE).exists():
+        kept = _kept(out / folder / REFERENCE, pixels.shape)
+        if kept is None or not np.array_equal(kept, pixels):
             _write_png(out / folder / REFERENCE, pixels)
         for kind in kinds:
             try:
@@ -71,14 +74,22 @@ def _place(
     pixels: NDArray[np.uint8], out: Path, folder: str, kind: str, level: int, seed: int
 ) -> Row:
     name = f"{folder}/{kind}-{level}-{seed}.png"
-    try:
-        damaged = read_image(out / name)
-    except ImageError:  # it is not there, or somebody damaged it
+    damaged = _kept(out / name, pixels.shape)
+    if damaged is None:
         damaged = distort(pixels, kind, level, seed=seed)
         _write_png(out / name, damaged)
     mse = np.mean(np.square(np.subtract(damaged, pixels, dtype=np.float32)))
     cells = (name, f"{folder}/{REFERENCE}", kind, level, seed, round(float(mse), 4))
     return dict(zip(COLUMNS, cells, strict=True))
+
+
+def _kept(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
+    """The picture that is there; None where none is, or a damaged or another one."""
+    try:
+        pixels = read_image(path)
+    except ImageError:
+        return None
+    return pixels if pixels.shape == shape else None
 
 
 def read_manifest(out: Path) -> list[Row]:
@@ -91,10 +102,13 @@ def read_manifest(out: Path) -> list[Row]:
     path = out / MANIFEST
     try:
         text = path.read_text(encoding="utf-8") if path.exists() else ""
-        rows = list(csv.DictReader(io.StringIO(text), strict=True))
+        reader = csv.DictReader(io.StringIO(text), strict=True)
+        if text and set(reader.fieldnames or ()) != set(COLUMNS):
+            raise ValueError(f"its columns are not {', '.join(COLUMNS)}")
+        rows: list[Row] = list(reader)
         for row in rows:
-            if row.keys() != set(COLUMNS) or row["distortion"] not in KINDS:
-                raise ValueError(f"no row of this kind: {list(row.values())}")
+            if not _is_of_a_set(row):
+                raise ValueError(f"no row of a set: {repr(list(row.values()))[:200]}")
             row |= {key: int(row[key]) for key in ("level", "seed")}
     except (ValueError, TypeError, csv.Error) as error:
         raise UsageError(
@@ -103,6 +117,21 @@ def read_manifest(out: Path) -> list[Row]:
     except OSError as error:
         raise OutputError(f"Cannot read {path}: {error.strerror or error}.") from error
     return [row for row in rows if (out / row["image"]).exists()]
+
+
+def _is_of_a_set(row: Row) -> bool:
+    """Whether a row is one that `write_manifest` writes."""
+    if row.keys() != set(COLUMNS) or row["distortion"] not in KINDS:
+        return False
+    kind, level, seed = (row[key] for key in ("distortion", "level", "seed"))
+    folder = row["image"].partition("/")[0]
+    return bool(
+        int(level) in LEVELS
+        and int(seed) >= 0
+        and _FOLDER.fullmatch(folder)
+        and row["image"] == f"{folder}/{kind}-{level}-{seed}.png"
+        and row["reference"] == f"{folder}/{REFERENCE}"
+    )
 
 
 def write_manifest(out: Path, rows: Iterable[Row]) -> None:

@@ -100,6 +100,20 @@ def test_what_is_there_is_kept(photos, tmp_path):
     assert kept == before.keys() - {lost, damaged, out / "manifest.csv"}
 
 
+def test_pictures_of_another_size_are_made_again(photos, tmp_path):
+    out = tmp_path / "set"
+    whole = ("distort", photos, "--out", out, "--kinds", "jpeg")
+    assert iqa_zoo(*whole).exit_code == 0
+    before = content(out)
+    one, other = sorted(out.rglob("jpeg-3-0.png"))[:2]
+    Image.fromarray(smooth(20, 30)).save(one)
+    for path, left in ((other.parent, 99), (one.parent, 0)):
+        reference = path / "reference.png"
+        reference.write_bytes(reference.read_bytes()[:left])
+    assert iqa_zoo(*whole).exit_code == 0
+    assert content(out) == before
+
+
 def test_sets_grow(photos, tmp_path):
     grown, whole = tmp_path / "grown", tmp_path / "whole"
     for kind in ("jpeg", "gaussian_blur"):
@@ -155,7 +169,20 @@ def test_wrong_use(photos, tmp_path):
     assert [p.name for p in other.iterdir()] == ["manifest.csv"]
 
 
+def test_a_link_that_leads_to_itself(photos, tmp_path):
+    (photos / "loop.png").symlink_to(photos / "loop.png")
+    out = tmp_path / "set"
+    result = iqa_zoo("distort", photos, "--out", out, "--kinds", "jpeg")
+    assert result.exit_code == 1
+    assert "loop.png" in result.stderr
+    assert f"15 pictures in {out}, 1 failed" in result.stderr
+
+
 def test_no_folder_can_be_made(photos, tmp_path):
+    photo = next(photos.rglob("c.png"))
+    result = iqa_zoo("distort", photo, "--out", photo, "--kinds", "jpeg")
+    assert result.exit_code == 3 and "a file has that name" in result.stderr
+    assert "no images" not in result.stderr
     (tmp_path / "file").write_bytes(b"")
     result = iqa_zoo("distort", photos, "--out", tmp_path / "file", "--kinds", "jpeg")
     assert result.exit_code == 3 and "Cannot make the folder" in result.stderr
@@ -192,6 +219,38 @@ def test_unreadable_table(tmp_path):
     columns = ",".join(sets.COLUMNS)
     (tmp_path / "manifest.csv").write_text(f"{columns}\na,b,jpeg,two,0,1\n")
     with pytest.raises(UsageError, match="two"):
+        sets.read_manifest(tmp_path)
+
+
+GOOD = ("photo-0123456789ab/jpeg-2-0.png", "photo-0123456789ab/reference.png")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        (GOOD[0].replace("2", "6"), GOOD[1], "jpeg", 6, 0, 1.5),
+        (GOOD[0].replace("-0", "--1"), GOOD[1], "jpeg", 2, -1, 1.5),
+        (f"../{GOOD[0]}", f"../{GOOD[1]}", "jpeg", 2, 0, 1.5),
+        ("../jpeg-2-0.png", "../reference.png", "jpeg", 2, 0, 1.5),
+        (GOOD[0], f"../{GOOD[1]}", "jpeg", 2, 0, 1.5),
+        ("x" * 5000 + GOOD[0], "x" * 5000 + GOOD[1], "jpeg", 2, 0, 1.5),
+        (*GOOD, "darken", 2, 0, 1.5),
+    ],
+)
+def test_rows_of_no_set(tmp_path, row):
+    table = tmp_path / "manifest.csv"
+    good = ",".join(map(str, (*GOOD, "jpeg", 2, 0, 1.5)))
+    table.write_text("\n".join([",".join(sets.COLUMNS), good]))
+    assert sets.read_manifest(tmp_path) == []  # in order, but its picture is gone
+    table.write_text(table.read_text() + "\n" + ",".join(map(str, row)))
+    with pytest.raises(UsageError, match="no row of a set") as caught:
+        sets.read_manifest(tmp_path)
+    assert len(str(caught.value)) < 500
+
+
+def test_the_table_of_something_else(tmp_path):
+    (tmp_path / "manifest.csv").write_text("image,mos\n")
+    with pytest.raises(UsageError, match="its columns are not image, reference"):
         sets.read_manifest(tmp_path)
 
 
