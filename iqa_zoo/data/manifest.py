@@ -243,7 +243,7 @@ def _is_range(value: Any) -> bool:
     """Whether it is two finite numbers, the lower one first."""
     try:
         low, high = value
-        return -math.inf < low < high < math.inf
+        return bool(-math.inf < low < high < math.inf)
     except (TypeError, ValueError):
         return False
 

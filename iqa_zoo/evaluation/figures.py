@@ -34,7 +34,7 @@ def figures(
     """
     result = agreement(high_is_good(labels)[rows], scores)
     if distributions is not None:
-        truth = labels.distribution(scale, distributions.shape[1])[rows]
+        truth = labels.distribution(scale, distributions.shape[1], rows)
         result["emd"] = float(emd(truth, distributions, 1).mean())
         result["emd_r2"] = float(emd(truth, distributions, 2).mean())
         if labels.std is not None:
@@ -53,15 +53,16 @@ def constant_figures(
 ) -> dict[str, float]:
     """What answering every one of `rows` with the mean of the `known` rows gives."""
     opinions = high_is_good(labels)
-    truth = labels.distribution(scale, bins)
-    answer = np.broadcast_to(truth[known].mean(0), truth[rows].shape)
+    truth = labels.distribution(scale, bins, rows)
+    of_known = truth if known is rows else labels.distribution(scale, bins, known)
+    answer = np.broadcast_to(of_known.mean(0), truth.shape)
     correlations = ("srocc", "plcc", "plcc_logistic", "plcc_logistic5", "krocc")
     return {
         **dict.fromkeys(correlations, 0.0),
         "n": len(rows),
         "rmse": rmse(opinions[rows], np.full(len(rows), opinions[known].mean())),
-        "emd": float(emd(truth[rows], answer, 1).mean()),
-        "emd_r2": float(emd(truth[rows], answer, 2).mean()),
+        "emd": float(emd(truth, answer, 1).mean()),
+        "emd_r2": float(emd(truth, answer, 2).mean()),
     }
 
 
