@@ -1,5 +1,6 @@
 """One line of text for each score, for people."""
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -102,7 +103,8 @@ def _calibrated(score: ImageScore) -> dict[str, str]:
     """The cells that only some weight sets fill."""
     cells = {}
     if score.percentile is not None:
-        cells["quantiles"] = f"{score.percentile:.0f} %"
+        # Rounded down: "better than 100 %" is only what nothing surpasses.
+        cells["quantiles"] = f"{math.floor(score.percentile)} %"
     if score.interval is not None:
         low, high = score.interval
         cells["interval"] = f"{low:.2f} to {high:.2f}"

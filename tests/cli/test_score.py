@@ -123,6 +123,15 @@ def calibrated(tmp_path_factory):
     return str(folder)
 
 
+def test_a_percentile_below_100_is_not_shown_as_100():
+    table = Table(["m"], [{"quantiles": {}}], encoding="utf-8", colour=False)
+    for percentile, shown in ((99.6, " 99 %"), (100.0, " 100 %"), (0.4, " 0 %")):
+        score = ImageScore(
+            *("a.png", "m"), value=9.0, std=1.0, scale=(1, 10), percentile=percentile
+        )
+        assert shown in table.line(score)
+
+
 def test_percentiles_and_intervals(run, calibrated, folder, tmp_path):
     photo = f"{folder}/0001.jpg"
     (found,) = score(photo, calibrated)
@@ -131,7 +140,7 @@ def test_percentiles_and_intervals(run, calibrated, folder, tmp_path):
     result = iqa_zoo("score", photo, "-m", calibrated)
     head, line = result.stdout.splitlines()
     assert re.fullmatch(r"score +std  better than +interval  distribution +image", head)
-    assert f"{found.percentile:.0f} %  1.00 to 10.00  1 " in line
+    assert f"{int(found.percentile)} %  1.00 to 10.00  1 " in line
     assert line.index(" %") + 2 == head.index("better than") + len("better than")
     assert result.stderr.splitlines()[:2] == [
         "iqa-zoo: better than: of two photos",
