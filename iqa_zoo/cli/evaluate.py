@@ -3,12 +3,12 @@
 import csv
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import click
 
-from iqa_zoo.cli import SOME_FAILED, say
+from iqa_zoo.cli import SOME_FAILED, say, visible
 from iqa_zoo.cli.completion import model_names
 from iqa_zoo.cli.opinions import opinion_options, read
 
@@ -99,7 +99,8 @@ _CELL = 12
     type=click.Choice(["table", "csv", "jsonl"]),
     default="table",
     show_default=True,
-    help="How the figures are printed.",
+    help="How the figures are printed; the paired tests in a table only, or with --out "
+    "in its metrics.json.",
 )
 def command(
     models: Sequence[str],
@@ -117,7 +118,7 @@ def command(
 
     SROCC, PLCC after a four-parameter logistic, KROCC, RMSE in the opinions' units and
     EMD (r = 1), with 95 % intervals below, beside sharpness and a constant answer.
-    Several models are also tested against each other.
+    Several models are also tested against each other (--format table, or --out).
 
     \b
     Example:
@@ -146,6 +147,7 @@ def command(
         raters=raters,
         repeats=repeats,
         engine=engine,
+        watch=_progress,
     )
     for warning in warnings(found):
         say(warning)
@@ -163,15 +165,27 @@ def command(
         click.echo()
         print_figures(found.figures, columns=MORE)
         for model in dict.fromkeys(row["model"] for row in found.parts):
-            click.echo(f"\n{model}")
+            click.echo(f"\n{visible(model)}")
             mine = [row for row in found.parts if row["model"] == model]
             parts = [{**row, "model": row["part"]} for row in mine]
             print_figures(parts, first=str(by), columns=PART)
         _print_tests(found.tests, models=[answer.model for answer in found.answers])
     if out is not None:
         write(found, out)
-        click.echo(f"Report: {out}/report.html", err=True)
+        click.echo(f"Report: {visible(out)}/report.html", err=True)
     return SOME_FAILED if any(row["failed"] for row in found.figures) else 0
+
+
+def _progress(things: Iterable[Any], total: int) -> Iterable[Any]:
+    """What passes through, counted by a bar on stderr where that is a terminal."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        return things
+    from tqdm import tqdm
+
+    bar: Iterable[Any] = tqdm(
+        things, total=total, unit="score", leave=False, file=sys.stderr
+    )
+    return bar
 
 
 def print_figures(
@@ -181,7 +195,7 @@ def print_figures(
 ) -> None:
     """A table of figures on stdout, names on the left, intervals below the figures."""
     columns = [column for column in columns if any(column[1] in row for row in rows)]
-    width = max(len(first), *(len(row["model"]) for row in rows))
+    width = max(len(first), *(len(visible(row["model"])) for row in rows))
     _print_row(first, [head for head, _, _ in columns], width)
     for row in rows:
         if not any(key in row for _, key, _ in columns):
@@ -197,7 +211,7 @@ def print_figures(
 
 
 def _print_row(name: str, cells: Sequence[str], width: int) -> None:
-    line = f"{name:<{width}}" + "".join(f"{cell:>{_CELL}}" for cell in cells)
+    line = f"{visible(name):<{width}}" + "".join(f"{cell:>{_CELL}}" for cell in cells)
     click.echo(line.rstrip())
 
 
@@ -220,10 +234,18 @@ def _print_tests(tests: Sequence[Mapping[str, Any]], models: Sequence[str]) -> N
     if not tests:
         return
     names = [name for name in models if any(name in (t["a"], t["b"]) for t in tests)]
+    wide = 1 + len(str(len(names)))
     for title, key, turned, form, better in (
-        ("SROCC, row - column", "srocc_difference", _negative, "+.3f", "better_srocc"),
         (
-            "variance of residuals, row / column",
+            "SROCC, row - column (better order, p < 0.05: *N)",
+            "srocc_difference",
+            _negative,
+            "+.3f",
+            "better_srocc",
+        ),
+        (
+            "variance of residuals, row / column "
+            "(smaller errors, p < 0.05: *N by F, wN by Wilcoxon)",
             "variance_ratio",
             _inverse,
             ".2f",
@@ -232,17 +254,22 @@ def _print_tests(tests: Sequence[Mapping[str, Any]], models: Sequence[str]) -> N
     ):
         cell = {}
         for test in tests:
+            mark = ""
+            if test[better] is not None:
+                by_ranks = key == "variance_ratio" and test["residual_test"] != "F"
+                mark = f"{'w' if by_ranks else '*'}{names.index(test[better]) + 1}"
             for row, column, value in (
                 (test["a"], test["b"], test[key]),
                 (test["b"], test["a"], turned(test[key])),
             ):
                 text = "" if value is None else format(value, form)
-                cell[row, column] = text + ("*" if test[better] else " ")
-        click.echo(f"\n{title} (* p < 0.05)")
-        width = max(len(f"{i} {name}") for i, name in enumerate(names, 1))
-        _print_row("", [f"{i} " for i in range(1, len(names) + 1)], width)
+                cell[row, column] = f"{text} {mark:<{wide}}"
+        blank = " " * (wide + 1)
+        click.echo(f"\n{title}")
+        width = max(len(f"{i} {visible(name)}") for i, name in enumerate(names, 1))
+        _print_row("", [f"{i}{blank}" for i in range(1, len(names) + 1)], width)
         for i, row in enumerate(names, 1):
-            cells = [cell.get((row, column), "- ") for column in names]
+            cells = [cell.get((row, column), f"-{blank}") for column in names]
             _print_row(f"{i} {row}", cells, width)
 
 

@@ -1,10 +1,10 @@
 """What models say about images, side by side, and what sharpness alone says."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,14 @@ from iqa_zoo.scoring import Scorer, cores
 SHARPNESS = "sharpness"
 
 LEAST = 3  # images that correlations are taken of
+
+#: From scores that come one by one, and how many there will be, to the same scores.
+Watch = Callable[[Iterable[Any], int], Iterable[Any]]
+
+
+def unwatched(things: Iterable[Any], total: int) -> Iterable[Any]:
+    """The same things."""
+    return things
 
 
 class Answers(NamedTuple):
@@ -66,7 +74,10 @@ class Answers(NamedTuple):
 
 
 def ask(
-    models: Sequence[str | os.PathLike[str]], paths: Sequence[Path], engine: str
+    models: Sequence[str | os.PathLike[str]],
+    paths: Sequence[Path],
+    engine: str,
+    watch: Watch = unwatched,
 ) -> list[Answers]:
     """The answers of several models to the same images.
 
@@ -74,14 +85,15 @@ def ask(
         OpinionError: a model scored fewer than three of them.
     """
     scorer = Scorer(list(models), engine=engine)
-    results = list(scorer.score(list(paths)))
+    total = len(paths) * len(scorer.models)
+    results = list(watch(scorer.score(list(paths)), total))
     return [
         _answers(model, scorer.models[index], paths, results[index :: len(models)])
         for index, model in enumerate(models)
     ]
 
 
-def ask_sharpness(paths: Sequence[Path]) -> Answers:
+def ask_sharpness(paths: Sequence[Path], watch: Watch = unwatched) -> Answers:
     """`baselines.sharpness` of each image."""
 
     def judge(path: Path) -> float:
@@ -91,7 +103,8 @@ def ask_sharpness(paths: Sequence[Path]) -> Answers:
             return np.nan
 
     with ThreadPoolExecutor(cores()) as pool:
-        return Answers(SHARPNESS, np.array(list(pool.map(judge, paths))))
+        values = list(watch(pool.map(judge, paths), len(paths)))
+        return Answers(SHARPNESS, np.array(values))
 
 
 def _answers(

@@ -1,6 +1,7 @@
 """`iqa_zoo.evaluate`: scores of images held against people's opinions."""
 
 import csv
+import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +16,14 @@ from iqa_zoo.correlation import FloatArray
 from iqa_zoo.data.manifest import Labels
 from iqa_zoo.data.sources import as_labels
 from iqa_zoo.errors import UnknownNameError, UsageError
-from iqa_zoo.evaluation.answers import LEAST, Answers, ask, ask_sharpness
+from iqa_zoo.evaluation.answers import (
+    LEAST,
+    Answers,
+    Watch,
+    ask,
+    ask_sharpness,
+    unwatched,
+)
 from iqa_zoo.evaluation.comparison import paired_tests
 from iqa_zoo.evaluation.figures import (
     constant_figures,
@@ -29,7 +37,11 @@ from iqa_zoo.evaluation.separation import separation
 
 CONSTANT = "constant"
 
+OUTSIDE = ""  # the part of images that a split does not name
+
 SEED = 0  # of the draws: the same images give the same intervals
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,8 +89,8 @@ def evaluate(
         images: folder of the images that the table names.
         out: new or empty folder for `report.html`, `metrics.json`, `scores.csv` and
             pictures; see `evaluation.output.write`.
-        **options: split, part, by, raters, repeats and engine, and what says where the
-            opinions are and what the columns mean; see `measure`.
+        **options: split, part, by, raters, repeats, engine and watch, and what says
+            where the opinions are and what the columns mean; see `measure`.
 
     Returns:
         A row a model, then "sharpness", which scores photos by `baselines.sharpness`,
@@ -92,8 +104,8 @@ def evaluate(
 
     Raises:
         OpinionError: rows of the table that cannot be used, or too few images scored.
-        UsageError: an argument that cannot be meant, `split` lacks images of the table,
-            the part is empty, or `out` holds files already.
+        UsageError: an argument that cannot be meant, `split` names no image of the
+            table, the part is empty, or `out` holds files already.
         OutputError: `out` cannot be written.
     """
     from iqa_zoo.evaluation.output import check_folder, write
@@ -117,6 +129,7 @@ def measure(
     raters: int | None = None,
     repeats: int = REPEATS,
     engine: str = "auto",
+    watch: Watch = unwatched,
     **columns: Any,
 ) -> Evaluation:
     """All that `evaluate` finds out.
@@ -124,13 +137,16 @@ def measure(
     Args:
         models, labels, images: as in `evaluate`.
         split: a run's `split.csv`; only the images of one `part` are measured then.
+            Images that it does not name are in no part.
         part: "train", "validation" or "test"; without `split`, by the table's own
             column. None is "test" with `split`, else all images.
         by: a column, one of `parts.BY`, to take the figures apart by.
         raters: how many votes each opinion is the mean of, where the table has no
-            counts of votes.
+            counts of votes; needs the opinions' deviations.
         repeats: draws for the intervals and the paired tests; 0 leaves both out.
         engine: as in `scoring.score`.
+        watch: is given scores that come one by one and how many there will be, and
+            gives them on, as `tqdm.tqdm` does.
         **columns: further arguments of `data.sources.as_labels` (dataset, data_dir,
             mos, std, range, ...).
 
@@ -144,6 +160,11 @@ def measure(
     if by is not None and by not in BY:
         raise UnknownNameError("column to take figures apart by", by, BY)
     labels = as_labels(labels, images, **columns)
+    if raters is not None and labels.std is None:
+        raise UsageError(
+            "The number of votes (raters) says nothing without the standard deviations "
+            "of the opinions; name their column (std), or leave raters out."
+        )
     rows = _rows(labels, split, part)
     values = [column(labels, by)[row] for row in rows] if by is not None else []
     drawn, groups = _groups(labels, rows)
@@ -151,8 +172,8 @@ def measure(
     truth = high_is_good(labels)[rows]
     paths = [labels.paths[row] for row in rows]
 
-    asked = ask(models, paths, engine)
-    answers = [*asked, ask_sharpness(paths)]
+    asked = ask(models, paths, engine, watch)
+    answers = [*asked, ask_sharpness(paths, watch)]
     table = [
         _figures(labels, rows, truth, answer, groups, votes, repeats)
         for answer in answers
@@ -284,12 +305,15 @@ def _rows(
     else:
         parts_of = _parts_of(labels, split)
     if part not in parts_of:
-        raise UnknownNameError("part of the split", part, set(parts_of))
+        raise UnknownNameError("part of the split", part, set(parts_of) - {OUTSIDE})
     return np.flatnonzero([here == part for here in parts_of])
 
 
 def _parts_of(labels: Labels, split: str | os.PathLike[str]) -> list[str]:
-    """Which part each image of the table belongs to by a run's `split.csv`."""
+    """Which part each image of the table belongs to by a run's `split.csv`.
+
+    A split leaves out copies of images that test.
+    """
     try:
         text = Path(split).read_text(encoding="utf-8", errors="surrogateescape")
         part_of = {row["image"]: row["part"] for row in csv.DictReader(StringIO(text))}
@@ -298,7 +322,13 @@ def _parts_of(labels: Labels, split: str | os.PathLike[str]) -> list[str]:
             f"{split} is no split ({error!r}). Give the split.csv of a run, a table "
             "with the columns image and part."
         ) from error
-    for name in labels.names:
-        if name not in part_of:
-            raise UsageError(f"{split} does not say which part {name} belongs to.")
-    return [part_of[name] for name in labels.names]
+    parts_of = [part_of.get(name, OUTSIDE) for name in labels.names]
+    left_out = parts_of.count(OUTSIDE)
+    if left_out == len(parts_of):
+        raise UsageError(
+            f"{split} names no image of the table, such as {labels.names[0]}; give the "
+            "split of a run on this table."
+        )
+    if left_out:
+        _log.info("%d images of the table are in no part of %s", left_out, split)
+    return parts_of

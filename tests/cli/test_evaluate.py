@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from iqa_zoo.cli import evaluate as command
 from iqa_zoo.cli import main
 from tests.helpers.small import make_opinions
 from tests.helpers.tiny import make_run
@@ -57,6 +58,58 @@ def test_two_models_are_compared(run, opinions, tmp_path):
     rows = [line.split() for line in order.splitlines()[2:]]
     assert rows == [["1", str(run), "-", "+0.000"], ["2", str(other), "+0.000", "-"]]
     assert residuals.splitlines()[2].split()[-1] == "1.00"
+
+
+def test_the_better_model_is_named_and_names_are_shown_as_they_are(capsys):
+    tests = [
+        {
+            "a": "first",
+            "b": "\x1b[31mred\n",
+            "srocc_difference": -0.25,
+            "better_srocc": "\x1b[31mred\n",
+            "residual_test": "Wilcoxon",
+            "variance_ratio": 2.0,  # some large errors, most of them smaller
+            "better_residuals": "first",
+        }
+    ]
+    names = ["first", "\x1b[31mred\n"]
+    command._print_tests(tests, names)
+    tests[0] |= {"residual_test": "F", "better_srocc": None}
+    command._print_tests(tests, names)
+    printed = capsys.readouterr().out
+    assert "\x1b" not in printed
+    blocks = [block.splitlines() for block in printed.strip().split("\n\n")]
+    assert [[line.split() for line in lines[2:]] for lines in blocks] == [
+        [
+            ["1", "first", "-", "-0.250", "*2"],
+            ["2", r"\x1b[31mred\n", "+0.250", "*2", "-"],
+        ],
+        [
+            ["1", "first", "-", "2.00", "w1"],
+            ["2", r"\x1b[31mred\n", "0.50", "w1", "-"],
+        ],
+        [["1", "first", "-", "-0.250"], ["2", r"\x1b[31mred\n", "+0.250", "-"]],
+        [
+            ["1", "first", "-", "2.00", "*1"],
+            ["2", r"\x1b[31mred\n", "0.50", "*1", "-"],
+        ],
+    ]
+    command.print_figures([{"model": "\x1b", "n": 3}])
+    assert "\x1b" not in capsys.readouterr().out
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_bar_counts_scores_on_a_terminal_only(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    assert list(command._progress(iter("abc"), 3)) == list("abc")
+    assert "/3 [" in sys.stderr.getvalue()
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    assert list(command._progress(iter("abc"), 3)) == list("abc")
+    assert not sys.stderr.getvalue()
 
 
 def test_by_group_and_votes(run, opinions, tmp_path):

@@ -115,7 +115,7 @@ def test_one_model_and_labels_read_before(judge, labels):
 
 
 def test_intervals_and_paired_tests(judge, labels):
-    found = measure(["good", "flaky", "wrong"], labels, repeats=50)
+    found = measure(["good", "flaky", "wrong"], labels, repeats=40)
     good = found.figures[0]
     for name in ("srocc", "plcc", "plcc_logistic", "plcc_logistic5", "krocc", "rmse"):
         assert good[f"{name}_low"] <= good[name] * (1 + 1e-9)
@@ -128,8 +128,23 @@ def test_intervals_and_paired_tests(judge, labels):
         ("flaky", "wrong", 10),
     ]
     assert found.tests[1]["better_srocc"] == "good"
-    again = measure(["good", "flaky", "wrong"], labels, repeats=50)
-    assert again.figures == found.figures
+    again = measure("good", labels, repeats=40)
+    assert again.figures[0] == good
+
+
+def test_scores_can_be_watched_as_they_come(judge, labels):
+    totals, seen = [], []
+
+    def watch(things, total):
+        totals.append(total)
+        for thing in things:
+            seen.append(thing)
+            yield thing
+
+    found = measure(["good", "wrong"], labels, repeats=0, watch=watch)
+    assert totals == [40, 20]
+    assert len(seen) == 60
+    assert found.figures == measure(["good", "wrong"], labels, repeats=0).figures
 
 
 def with_columns(labels, **columns):
@@ -175,7 +190,8 @@ def test_pairs_need_the_number_of_votes(judge, labels):
     assert evaluate("good", voted)[0]["different"] == good["different"]
     shares = with_columns(labels, votes=counts / 20)
     assert "c0" not in evaluate("good", shares)[0]
-    assert "c0" not in evaluate("good", with_columns(labels, std=None), raters=20)[0]
+    with pytest.raises(UsageError, match="without the standard deviations"):
+        evaluate("good", with_columns(labels, std=None), raters=20)
 
 
 @pytest.mark.parametrize("options", [{"repeats": -1}, {"raters": 0}])
@@ -223,8 +239,22 @@ def test_split(judge, labels, tmp_path):
     assert row["n"] == 15
     with pytest.raises(UnknownNameError, match="Did you mean test"):
         evaluate("good", labels, split=split, part="tests")
-    split = make_split(tmp_path / "short.csv", labels.names[1:], ["test"] * 19)
-    with pytest.raises(UsageError, match=rf"short\.csv .*{labels.names[0]}"):
+
+
+def test_images_that_a_split_leaves_out_are_in_no_part(judge, labels, tmp_path, caplog):
+    caplog.set_level("INFO", "iqa_zoo")
+    parts = ["test"] * 10 + ["train"] * 8
+    split = make_split(tmp_path / "split.csv", labels.names[2:], parts)
+    counts = [
+        evaluate("good", labels, split=split, part=part)[0]["n"]
+        for part in ("test", "train")
+    ]
+    assert counts == [10, 8]
+    assert "2 images of the table are in no part of" in caplog.text
+    with pytest.raises(UnknownNameError, match="test, train"):
+        evaluate("good", labels, split=split, part="validation")
+    split = make_split(tmp_path / "other.csv", ["a.png", "b.png"], ["test"] * 2)
+    with pytest.raises(UsageError, match=r"other\.csv names no image of the table"):
         evaluate("good", labels, split=split)
 
 
@@ -272,6 +302,8 @@ def test_figures_of_a_perfect_answer(labels):
     assert found["n"] == 20
     assert found["rmse"] < 1
     assert "emd" not in figures(labels, rows, labels.mos)
+    some = np.array([7, 3, 12])
+    assert figures(labels, some, labels.mos[some], truth[some])["emd"] < 1e-9
 
 
 def test_deviations_of_distributions_are_held_against_those_of_opinions(labels):
