@@ -6,6 +6,7 @@ from scipy import stats
 
 from iqa_zoo.correlation import agreement, fit_logistic, logistic_fit, plcc, rmse
 from iqa_zoo.errors import UsageError
+from iqa_zoo.evaluation import intervals
 from iqa_zoo.evaluation.intervals import (
     Ranks,
     bootstrap,
@@ -102,6 +103,17 @@ def test_the_same_every_time_and_around_the_figures():
         assert high - low < (0.4 if name != "rmse" else 10)
 
 
+def test_krocc_of_many_images_is_of_the_first_draws(monkeypatch):
+    y, x = judged(30, 6)
+    few, all_draws = bootstrap(y, x, repeats=10), bootstrap(y, x, repeats=30)
+    monkeypatch.setattr(intervals, "FEW_DRAWS", 10)
+    assert bootstrap(y, x, repeats=30) == all_draws
+    monkeypatch.setattr(intervals, "MANY", 29)
+    found = bootstrap(y, x, repeats=30)
+    assert found.pop("krocc") == few["krocc"] != all_draws.pop("krocc")
+    assert found == all_draws
+
+
 def test_groups_widen_what_images_would_narrow():
     random = np.random.default_rng(0)
     group = np.repeat(np.arange(12), 20)
@@ -117,9 +129,9 @@ def test_groups_widen_what_images_would_narrow():
 
 def test_two_images():
     """As many as the validation part of twenty has."""
-    intervals = bootstrap([1.0, 2.0], [0.3, 0.1])
+    found = bootstrap([1.0, 2.0], [0.3, 0.1], repeats=100)
     # Both are drawn, or one of them twice, which correlates with nothing.
-    assert intervals["krocc"] == intervals["srocc"] == (-1.0, 0.0)
+    assert found["krocc"] == found["srocc"] == (-1.0, 0.0)
 
 
 def test_constants():
@@ -139,7 +151,7 @@ def test_intervals_cover_as_often_as_they_say():
     for trial in range(100):
         x = random.normal(size=80)
         y = r * x + np.sqrt(1 - r * r) * random.normal(size=80)
-        draws = srocc_draws(y, [x], None, 150, trial)
+        draws = srocc_draws(y, [x], None, 100, trial)
         low, high = np.percentile(draws, (2.5, 97.5))
         covered += low <= true <= high
     assert 88 <= covered <= 99
