@@ -2,13 +2,17 @@
 
 import inspect
 import re
+import shlex
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+from PIL import Image
 
+from iqa_zoo.cli import main
 from iqa_zoo.cli.opinions import COLUMNS
 from iqa_zoo.data.manifest import read_labels
-from iqa_zoo.errors import OpinionError
+from tests.helpers.pictures import smooth
 
 PAGE = (Path(__file__).parents[2] / "docs" / "opinions.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(csv|json|text)\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
@@ -42,13 +46,15 @@ def test_tables(photos, monkeypatch, block):
     assert labels.std is not None
 
 
-def test_message(photos, monkeypatch):
-    monkeypatch.setattr("iqa_zoo.data.manifest.LEAST_ROWS", 2)
+def test_message(photos):
     (_, text), (_, message) = BLOCKS[-2:]
     Path("mos.csv").write_text(text, encoding="utf-8")
-    with pytest.raises(OpinionError) as caught:
-        read_labels("mos.csv", "photos", group="scene", range=(1, 5))
-    assert str(caught.value) == message.strip()
+    for number, path in enumerate(Path("photos").glob("*.jpg")):
+        Image.fromarray(smooth(8, 8 + number)).save(path)
+    (line,) = re.findall(r"^iqa-zoo (.*--range.*)$", PAGE, re.MULTILINE)
+    done = CliRunner().invoke(main, shlex.split(line))
+    assert done.exit_code != 0
+    assert done.stderr == message
 
 
 def test_options_and_arguments():

@@ -1,6 +1,8 @@
 """What the readers of published layouts share: rows, folders and tables of any form."""
 
+import contextlib
 import csv
+import io
 import math
 import operator
 import os
@@ -12,6 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iqa_zoo.errors import OpinionError
+
+# Of a sheet: no set has more rows, nor its columns further to the right.
+_MOST_ROWS, _MOST_COLUMNS = 1_000_000, 100
 
 Converter = Callable[[Any], Any]
 
@@ -125,7 +130,8 @@ def text_rows(
     Raises:
         OpinionError: a line has too few cells, or one that does not convert.
     """
-    for number, line in enumerate(_text(path).splitlines(), 1):
+    # Not splitlines(), which also parts at letters that a name may have.
+    for number, line in enumerate(_text(path).split("\n"), 1):
         cells = line.split(delimiter)
         if line.strip():
             yield _converted(f"{path}, line {number}", cells, converters)
@@ -147,14 +153,29 @@ def csv_rows(
         delimiter: what parts the cells.
 
     Raises:
-        OpinionError: a column is missing or a cell does not convert.
+        OpinionError: a column is missing, a cell does not convert, or a quotation mark
+            is out of place.
     """
-    reader = csv.reader(_text(path).splitlines(), delimiter=delimiter)
+    reader = csv.reader(io.StringIO(_text(path)), delimiter=delimiter, strict=True)
+    try:
+        yield from _csv_rows(path, reader, columns, optional or {})
+    except csv.Error as error:
+        raise OpinionError(
+            f"{path} is no table as CSV has it: line {reader.line_num}: {error}."
+        ) from error
+
+
+def _csv_rows(
+    path: Path,
+    reader: Any,
+    columns: Mapping[str, Converter],
+    optional: Mapping[str, Converter],
+) -> Iterator[tuple[Any, ...]]:
     header = [name.strip() for name in next(reader, [])]
     missing = [name for name in columns if name not in header]
     if missing:
         raise OpinionError(f"{path} has no columns {', '.join(missing)}.")
-    wanted = {**columns, **(optional or {})}
+    wanted = {**columns, **optional}
     places = [header.index(name) if name in header else None for name in wanted]
     converters = [wanted[name] if name in header else _nothing for name in wanted]
     for cells in reader:
@@ -180,25 +201,33 @@ def sheet_rows(
     Raises:
         OpinionError: the file is none, or sheet, column or cell are not as expected.
     """
+    rows = enumerate(_sheet(path, sheet), 1)
+    header = next((cells for _, cells in rows if set(columns) <= set(cells)), None)
+    if header is None:
+        raise OpinionError(f"{path} has no row with the columns {', '.join(columns)}.")
+    places = [header.index(name) for name in columns]
+    for number, cells in rows:
+        taken = [cells[place] for place in places]
+        if any(cell is not None for cell in taken):
+            yield _converted(f"{path}, row {number}", taken, list(columns.values()))
+
+
+def _sheet(path: Path, sheet: str | None) -> Iterator[tuple[Any, ...]]:
     import openpyxl
 
     try:
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-        table = book[sheet] if sheet else book.worksheets[0]
-        rows = [list(row) for row in table.iter_rows(values_only=True)]
-        book.close()
+        with contextlib.closing(book):
+            table = book[sheet] if sheet else book.worksheets[0]
+            table.reset_dimensions()  # those that the file claims may be anything
+            cells = table.iter_rows(max_col=_MOST_COLUMNS, values_only=True)
+            for number, row in enumerate(cells):
+                if number == _MOST_ROWS:
+                    raise ValueError(f"it has more than {_MOST_ROWS} rows")
+                yield row
     # The file may be anything; openpyxl raises what its parts raise.
     except Exception as error:
         raise OpinionError(f"Cannot read {path} as an Excel file: {error}.") from error
-    above = (row for row, cells in enumerate(rows) if set(columns) <= set(cells))
-    start = next(above, None)
-    if start is None:
-        raise OpinionError(f"{path} has no row with the columns {', '.join(columns)}.")
-    places = [rows[start].index(name) for name in columns]
-    for number, cells in enumerate(rows[start + 1 :], start + 2):
-        taken = [cells[place] for place in places]
-        if any(cell is not None for cell in taken):
-            yield _converted(f"{path}, row {number}", taken, list(columns.values()))
 
 
 def mat_arrays(path: Path, *names: str) -> tuple[NDArray[Any], ...]:

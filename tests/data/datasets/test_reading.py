@@ -3,12 +3,15 @@
 import shutil
 import subprocess
 import sys
+import tracemalloc
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from iqa_zoo.data import datasets
+from iqa_zoo.data.datasets.layouts import text_rows
 from iqa_zoo.errors import OpinionError, UnknownNameError
 from tests.data.datasets.miniatures import MINIATURES, csiq_rows, draw, write
 
@@ -232,6 +235,66 @@ def test_sheets_without_the_columns(built):
     assert "no row with the columns Image name, MOS" in refused("spaq", folder)
 
 
+def huge_sheet(path, cell, rows):
+    """A sheet that says of its last cell that it is `cell`, and has one row there."""
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append(row)
+    book.save(path)
+    with zipfile.ZipFile(path) as file:
+        parts = {name: file.read(name) for name in file.namelist()}
+    sheet = "xl/worksheets/sheet1.xml"
+    number = cell.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+    row = f'<row r="{number}"><c r="{cell}"><v>1</v></c></row></sheetData>'
+    parts[sheet] = parts[sheet].replace(b"</sheetData>", row.encode())
+    assert row.encode() in parts[sheet]
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, data in parts.items():
+            file.writestr(name, data)
+
+
+def test_sheets_with_a_cell_far_away(built, monkeypatch):
+    folder, expected = built("spaq")
+    path = folder / "Annotations" / "MOS and Image attribute scores.xlsx"
+    rows = [("Image name", "MOS"), ("00001.jpg", 50), ("00002.jpg", 60)]
+    huge_sheet(path, "XFD1000", rows)
+    tracemalloc.start()
+    labels = datasets.read_dataset("spaq", folder)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert list(labels.names) == expected["names"][:2]
+    assert labels.mos.tolist() == [50, 60]
+    assert peak < 50_000_000
+    monkeypatch.setattr("iqa_zoo.data.datasets.layouts._MOST_ROWS", 5000)
+    huge_sheet(path, "A999999999", rows)
+    assert "more than 5000 rows" in refused("spaq", folder)
+
+
+def test_a_stray_quote(built):
+    folder, _ = built("kadid10k")
+    table = folder / "kadid10k" / "dmos.csv"
+    text = table.read_text()
+    table.write_text(text.replace("I01_01_03", '"I01_01_03'))
+    assert f"{table} is no table as CSV has it: line " in refused("kadid10k", folder)
+    table.write_text(text.replace("I01_01_03", '"I01_01_03') + "x" * 200_000)
+    assert f"{table} is no table as CSV has it: line " in refused("kadid10k", folder)
+
+
+@pytest.mark.parametrize("letter", ["\x85", "\u2028", "\x0c"])
+def test_letters_that_part_no_lines(built, letter):
+    folder, expected = built("agiqa3k")
+    table = folder / "data.csv"
+    replaced(table, "a red, round moon", f"a red{letter} round moon")
+    labels = datasets.read_dataset("agiqa3k", folder)
+    assert list(labels.names) == expected["names"]
+    assert f"a red{letter} round moon" in labels.group
+    # Nor in a text whose cells are parted by white space.
+    assert [*text_rows(table, (str,), ",")][-1] == (expected["names"][-1],)
+    assert len([*text_rows(table, (str,), ",")]) == 13
+
+
 def test_more_problems_than_are_listed(built):
     folder, _ = built("siqad")
     shutil.rmtree(folder / "DistortedImages")
@@ -313,7 +376,13 @@ def test_a_table_and_images(name, tmp_path):
     assert list(labels.names) == expected["names"]
 
 
-def test_the_shared_photos(clive):
+@pytest.fixture
+def files_alone(monkeypatch):
+    """Pictures are compared elsewhere; here they are too many for that."""
+    monkeypatch.setattr("iqa_zoo.data.leaks.COMPARED_PIXELS", 0)
+
+
+def test_the_shared_photos(clive, files_alone):
     labels = datasets.read_dataset("clive", clive)
     assert len(labels.names) == 930
     assert labels.names[0] == "100.jpg" and labels.mos[0] == 32.5611
@@ -321,7 +390,7 @@ def test_the_shared_photos(clive):
     assert labels.range == (0, 100) and not labels.range_inferred
 
 
-def test_the_shared_generated_pictures(agiqa3k):
+def test_the_shared_generated_pictures(agiqa3k, files_alone):
     labels = datasets.read_dataset("agiqa3k", agiqa3k)
     assert len(labels.names) == 1196
     assert labels.mos[0] == 1.075006252 and labels.group[0] == "a cosmic universe"
