@@ -383,7 +383,7 @@ def clive_tries() -> str:
     """What was tried before a recipe was fixed."""
     rows = [
         (
-            each["what"],
+            f"{each['what']} (`{each['model']}`)",
             ", ".join(map(str, each["splits"])),
             f"{each['validation_srocc']:.3f}",
             f"{each['validation_plcc']:.3f}",
