@@ -6,11 +6,10 @@
 Writes weights/NAME.safetensors (16-bit arrays) and weights/NAME.tflite (32 bits, built
 from those rounded arrays, so that the two agree), and fills the card's table of the
 weight set: hashes, how they were made, the results of `clive_splits.py`, the quantiles
-of the scores of the photos in --data, and the interval that follows from --pairs.
+of the scores of the photos in --data, and the interval from what the networks of those splits said of their test photos.
 """
 
 import argparse
-import csv
 import json
 import statistics
 from pathlib import Path
@@ -28,6 +27,7 @@ from iqa_zoo.scoring import Scorer
 
 ROOT = Path(__file__).parent.parent
 SPLITS = ROOT / "benchmarks" / "results" / "clive_splits.json"
+PAIRS = SPLITS.with_name("clive_splits_pairs.json")
 # What the card says of this set of photos; see NOTICE.
 LICENCE = "Apache-2.0"
 DATA = (
@@ -49,12 +49,6 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("name", help="family-backbone.tag")
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument(
-        "--pairs",
-        type=Path,
-        help="CSV with the columns score and opinion, on the card's scale, a row for "
-        "each photo of a split's test side and what that split's network said of it",
-    )
     options = parser.parse_args()
     model, _, tag = options.name.rpartition(".")
     run = registry.resolve(options.run)
@@ -100,8 +94,8 @@ def main() -> None:
         "seen": tables[2],
         "results": _results(model),
     }
-    if options.pairs:
-        card["weights"][tag]["interval"] = interval_of(options.pairs)
+    if interval := interval_of(model):
+        card["weights"][tag]["interval"] = interval
     _write(path, card)
 
     cards.all_cards.cache_clear()
@@ -113,11 +107,15 @@ def main() -> None:
     _prefer_the_better()
 
 
-def interval_of(path: Path) -> dict:
-    """The card's table `interval` from a file of scores and opinions."""
-    with open(path, encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    scores, opinions = ([float(r[key]) for r in rows] for key in ("score", "opinion"))
+def interval_of(model: str) -> dict | None:
+    """The card's table `interval` from what `clive_splits.py` kept, where it has."""
+    pairs = json.loads(PAIRS.read_text()).get(model) if PAIRS.exists() else None
+    if not pairs:
+        return None
+    scores, opinions = (
+        [number for split in pairs.values() for number in split[key]]
+        for key in ("score", "opinion")
+    )
     return interval_table(scores, opinions, held_out=HELD_OUT)
 
 

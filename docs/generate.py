@@ -386,7 +386,7 @@ def clive_tries() -> str:
             f"{each['what']} (`{each['model']}`)",
             ", ".join(map(str, each["splits"])),
             f"{each['validation_srocc']:.3f}",
-            f"{each['validation_plcc']:.3f}",
+            "" if (plcc := each["validation_plcc"]) is None else f"{plcc:.3f}",
         )
         for each in recorded("clive_tries.json")["tries"]
     ]
