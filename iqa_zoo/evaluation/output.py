@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from iqa_zoo.errors import OutputError, UsageError
 from iqa_zoo.evaluation import plots
-from iqa_zoo.evaluation.answers import SHARPNESS, Answers
+from iqa_zoo.evaluation.answers import Answers
 from iqa_zoo.evaluation.report import report
 from iqa_zoo.evaluation.sheet import misses, write_sheet
 from iqa_zoo.files import write_bytes
@@ -56,8 +56,10 @@ def write(found: "Evaluation", out: str | os.PathLike[str]) -> None:
     write_bytes(folder / "metrics.json", f"{text}\n".encode())
     write_bytes(folder / "scores.csv", _scores(found))
     pictures = {}
-    asked = [answer for answer in found.answers if answer.model != SHARPNESS]
-    for answer, name in zip(asked, _file_names(asked), strict=True):
+    asked = found.answers[:-1]  # the last is sharpness
+    for answer, name, row in zip(
+        asked, _file_names(asked), found.figures, strict=False
+    ):
         kept = answer.kept
         scatter = folder / f"scatter-{name}.png"
         plots.scatter(
@@ -65,7 +67,7 @@ def write(found: "Evaluation", out: str | os.PathLike[str]) -> None:
             found.labels.mos[found.rows[kept]],
             answer.scores[kept],
             title=answer.model,
-            figures=next(row for row in found.figures if row["model"] == answer.model),
+            figures=row,
         )
         worst = misses(found.labels, found.rows, found.truth, answer)
         write_sheet(folder / f"residuals-{name}.png", worst)
@@ -95,17 +97,18 @@ def as_data(found: "Evaluation") -> dict[str, Any]:
 
 
 def _scores(found: "Evaluation") -> bytes:
-    columns: dict[str, Sequence[Any]] = {
-        "image": [found.labels.names[row] for row in found.rows],
-        "opinion": found.labels.mos[found.rows].tolist(),
-    }
+    heads = ["image", "opinion"]
+    columns: list[Sequence[Any]] = [
+        [found.labels.names[row] for row in found.rows],
+        found.labels.mos[found.rows].tolist(),
+    ]
     for answer in found.answers:
-        columns[answer.model] = answer.scores.tolist()
-        columns[f"{answer.model} residual"] = answer.wrong(found.truth).tolist()
+        heads += [answer.model, f"{answer.model} residual"]
+        columns += [answer.scores.tolist(), answer.wrong(found.truth).tolist()]
     text = io.StringIO(newline="")
     writer = csv.writer(text)
-    writer.writerow(columns)
-    for row in zip(*columns.values(), strict=True):
+    writer.writerow(heads)
+    for row in zip(*columns, strict=True):
         writer.writerow("" if cell != cell else cell for cell in row)  # NaN: no score
     return text.getvalue().encode("utf-8", "surrogateescape")
 

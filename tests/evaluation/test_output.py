@@ -72,11 +72,22 @@ def found_out(labels):
 
 
 @pytest.fixture(scope="module")
-def folder(labels, tmp_path_factory):
+def found(labels):
+    return found_out(labels)
+
+
+@pytest.fixture(scope="module")
+def folder(found, tmp_path_factory):
     out = tmp_path_factory.mktemp("out") / "new" / "folder"
     output.check_folder(out)
-    output.write(found_out(labels), out)
+    output.write(found, out)
     return out
+
+
+def of_one_model(found, **changes):
+    """The same with one model and sharpness, which is written faster."""
+    answers = [found.answers[0], found.answers[-1]]
+    return dataclasses.replace(found, **{"answers": answers} | changes)
 
 
 class Page(HTMLParser):
@@ -124,23 +135,35 @@ def test_names_are_shown_and_never_run(folder):
     assert "1 images have no score by other/a&b." in page.text
 
 
-def test_names_of_any_bytes(labels, tmp_path):
-    names = ("a\udcff\n\x07$x.png", *labels.names[1:])
-    strange = dataclasses.replace(labels, names=names)
-    output.write(found_out(strange), tmp_path)
-    assert r"a\udcff\n\x07$x.png" in (tmp_path / "report.html").read_text()
+def test_names_of_any_bytes_and_a_photo_that_has_gone_since(found, labels, tmp_path):
+    names = (*labels.names[:4], "<i>\udcff\n\x07$x.png", *labels.names[5:])
+    paths = (*labels.paths[:4], tmp_path / "gone", *labels.paths[5:])
+    strange = dataclasses.replace(labels, names=names, paths=paths)
+    output.write(of_one_model(found, labels=strange), tmp_path)
+    text = (tmp_path / "report.html").read_text()
+    assert r"&lt;i&gt;\udcff\n\x07$x.png" in text
     rows = (tmp_path / "scores.csv").read_bytes()
-    assert b"a\xff\n\x07$x.png" in rows
+    assert b"<i>\xff\n\x07$x.png" in rows
 
 
-def test_metrics_are_all_that_was_found(folder, labels):
-    found = json.loads((folder / "metrics.json").read_text())
-    assert found["images"] == 30
-    assert found["intervals"]["repeats"] == 5
-    expected = found_out(labels)
-    assert found["figures"] == expected.figures
-    assert found["parts"] == expected.parts
-    assert found["tests"] == expected.tests
+def test_metrics_are_all_that_was_found(folder, found):
+    read = json.loads((folder / "metrics.json").read_text())
+    assert read["images"] == 30
+    assert read["intervals"]["repeats"] == 5
+    assert read["figures"] == found.figures
+    assert read["parts"] == found.parts
+    assert read["tests"] == found.tests
+
+
+def test_a_run_of_the_name_of_what_costs_nothing(found, tmp_path):
+    run, sharp = of_one_model(found).answers
+    run = run._replace(model=SHARPNESS)
+    output.write(of_one_model(found, answers=[run, sharp]), tmp_path)
+    assert (tmp_path / "scatter-sharpness.png").is_file()
+    with (tmp_path / "scores.csv").open(newline="") as file:
+        heads, first, *_ = csv.reader(file)
+    assert heads[2::2] == [SHARPNESS, SHARPNESS]
+    assert [float(cell) for cell in first[2::2]] == [run.scores[0], sharp.scores[0]]
 
 
 def test_scores_have_a_row_an_image(folder, labels):
@@ -171,15 +194,15 @@ def test_pictures_of_each_model_under_names_of_their_own(folder):
             assert len(np.unique(np.asarray(picture.convert("L")))) > 20
 
 
-def test_the_worst_come_first_in_the_tables_own_direction(labels):
+def test_the_worst_come_first_in_the_tables_own_direction(found, labels):
     from iqa_zoo.evaluation.sheet import misses
 
     turned = dataclasses.replace(
         labels, mos=100 - labels.mos, direction="lower_is_better"
     )
     for table in (labels, turned):
-        found = found_out(table)
-        worst = misses(table, found.rows, found.truth, found.answers[0])
+        truth = high_is_good(table)
+        worst = misses(table, found.rows, truth, found.answers[0])
         assert len(worst) == 24
         assert worst[0].name == EVIL and worst[0].too_good
         sign = 1 if table is labels else -1
@@ -188,14 +211,6 @@ def test_the_worst_come_first_in_the_tables_own_direction(labels):
         assert gaps == sorted(gaps, reverse=True)
         with Image.open(BytesIO(worst[0].jpeg)) as picture:
             assert picture.size == (48, 40)
-
-
-def test_a_photo_that_has_gone_since(labels, tmp_path):
-    gone = dataclasses.replace(
-        labels, paths=(*labels.paths[:4], tmp_path / "gone", *labels.paths[5:])
-    )
-    output.write(found_out(gone), tmp_path)
-    assert "&lt;script&gt;" in (tmp_path / "report.html").read_text()
 
 
 def test_the_folder_must_be_empty(tmp_path):
