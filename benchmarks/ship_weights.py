@@ -6,7 +6,8 @@
 Writes weights/NAME.safetensors (16-bit arrays) and weights/NAME.tflite (32 bits, built
 from those rounded arrays, so that the two agree), and fills the card's table of the
 weight set: hashes, how they were made, the results of `clive_splits.py`, the quantiles
-of the scores of the photos in --data, and the interval from what the networks of those splits said of their test photos.
+of the scores of the photos in --data, and the interval from what the networks of those
+splits said of their test photos.
 """
 
 import argparse

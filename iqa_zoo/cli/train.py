@@ -249,8 +249,13 @@ def _report(folder: Any) -> None:
     rows = []
     for part in ("train", "validation", "test"):
         if part in metrics:
+            bounds = {
+                f"{figure}_{end}": bound
+                for figure, both in metrics.get(f"{part}_intervals", {}).items()
+                for end, bound in zip(("low", "high"), both, strict=True)
+            }
             rows += [
-                {"model": part, **metrics[part]},
+                {"model": part, **metrics[part], **bounds},
                 {"model": f"{part}, constant", **metrics[f"{part}_constant"]},
             ]
     print_figures(rows, first="part")
