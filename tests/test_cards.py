@@ -82,6 +82,8 @@ def full_card() -> dict:
         "clip": 1.0,
         "accumulate": 2,
         "patience": 3,
+        "output": "pool",
+        "kernel": {"frozen_to": "pool", "ridge": 0.1, "floor": 0.1},
     }
     card["recipe"] = [card["recipe"][0] | stage]
     card["input"] |= {"network_least": 4}

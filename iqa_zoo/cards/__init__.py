@@ -77,14 +77,16 @@ PUBLISHED_FILE = {
 STAGE = {
     "name": str,
     "frozen_to": str,  # the last layer that stays as it is, or "none"
-    "output": _Optional(str),  # the layer that is trained, else the last
-    "kernel": _Optional({"ridge": _Positive(NUMBER), "floor": _Positive(NUMBER)}),
-    "epochs": _Optional(COUNT),
-    "batch": _Optional(COUNT),
-    "learning_rate": _Optional(_Positive(float)),
+    "epochs": COUNT,
+    "batch": COUNT,
+    "learning_rate": _Positive(float),
     # Weights of the terms of `models.losses.TERMS`.
-    "loss": _Optional(
-        {term: _Optional(NUMBER) for term in ("emd", "plcc", "huber", "mse", "ranking")}
+    "loss": {
+        term: _Optional(NUMBER) for term in ("emd", "plcc", "huber", "mse", "ranking")
+    },
+    "output": _Optional(str),  # the layer that is trained, else the last
+    "kernel": _Optional(
+        {"frozen_to": str, "ridge": _Positive(NUMBER), "floor": _Positive(NUMBER)}
     ),
     "weight_decay": _Optional(float),
     "clip": _Optional(_Positive(NUMBER)),
@@ -110,8 +112,6 @@ INTERVAL = {
     "n": COUNT,  # photos that it was found on
     "held_out": str,  # which ones
 }
-#: What a stage must have that is trained by gradients, which is any without `kernel`.
-GRADIENT_STAGE = ("epochs", "batch", "learning_rate", "loss")
 KINDS = ("own", "local", "external")
 WEIGHTS = {
     "kind": ("own", "local"),
@@ -325,8 +325,6 @@ def check_card(card: Mapping[str, Any], name: str) -> None:
     """Raise CardError where `card` breaks the schema; `name` is used in the message."""
     _check(card, SCHEMA, name, "")
     _check_sides(card["input"], name, "")
-    for number, stage in enumerate(card["recipe"]):
-        _check_stage(stage, f"{name}: recipe[{number}]")
     for tag, weights in card.get("weights", {}).items():
         here, schema = f"weights.{tag}.", WEIGHTS
         if isinstance(weights, Mapping):  # its kind says which keys it may have
@@ -401,16 +399,6 @@ def _check_sides(rule: Mapping[str, Any] | None, name: str, key: str) -> None:
             f"{name}: {key}input.size is {rule['size']}; a side may have "
             f"{LARGEST_SIDE:,} pixels."
         )
-
-
-def _check_stage(stage: Mapping[str, Any], where: str) -> None:
-    """Raise CardError where a stage is neither of gradients nor in closed form."""
-    gradients = [key for key in GRADIENT_STAGE if key in stage]
-    if "kernel" in stage and gradients:
-        raise CardError(f"{where} has both kernel and {gradients[0]}; it takes one.")
-    for key in GRADIENT_STAGE if "kernel" not in stage else ():
-        if key not in stage:
-            raise CardError(f"{where} lacks the key {key!r}.")
 
 
 def _check_calibration(weights: Mapping[str, Any], where: str) -> None:

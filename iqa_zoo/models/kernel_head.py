@@ -74,7 +74,11 @@ class KernelHead(keras.layers.Layer):
             "coefficients": (self.centres, self.bins),
             "offset": (self.bins,),
         }.items():
-            setattr(self, f"_{name}", self.add_weight(shape=shape, name=name))
+            setattr(
+                self,
+                f"_{name}",
+                self.add_weight(shape=shape, name=name, trainable=False),
+            )
 
     def call(self, inputs: Any) -> Any:
         features, logarithms = inputs[:, : -self.bins], inputs[:, -self.bins :]

@@ -15,7 +15,6 @@ from iqa_zoo.data.manifest import Labels
 from iqa_zoo.data.pictures import pictures
 from iqa_zoo.training.devices import policy, strategy_of
 from iqa_zoo.training.loop import Loop
-from iqa_zoo.training.stages import with_epochs
 from iqa_zoo.training.train import parts_of, started
 from iqa_zoo.training.trunk import Sized, below, kept_size
 
@@ -59,24 +58,26 @@ def plan(
     with policy(precision), strategy_of("one").scope():
         network, _ = started(name, start)
         for stage in entry.card["recipe"]:
-            stage = with_epochs(stage, epochs)
+            if epochs is not None:
+                stage = {**stage, "epochs": epochs}
             size = kept_size(network, stage, entry.input, Path(cache or out))
             prepare = _preparing(network, stage, entry.input, paths)
+            rows = parts["train"]
+            step, steps = _stepping(network, stage, size, rows, scale, bins)
+            passes = 1 if size.fits(len(labels.paths)) else stage["epochs"]
+            seconds = prepare * len(labels.paths) * passes + step * steps
             if "kernel" in stage:
-                step, steps, passes = 0.0, 0, 1
-            else:
-                rows = parts["train"]
-                step, steps = _stepping(network, stage, size, rows, scale, bins)
-                passes = 1 if size.fits(len(labels.paths)) else stage["epochs"]
+                again = _preparing(network, stage["kernel"], entry.input, paths)
+                seconds += again * len(labels.paths)
             stages.append(
                 {
                     "name": stage["name"],
-                    "epochs": stage.get("epochs", 0),
+                    "epochs": stage["epochs"],
                     "steps": steps,
                     "pictures": len(labels.paths),
                     "bytes": size.each * len(labels.paths),
                     "kept": size.fits(len(labels.paths)),
-                    "seconds": prepare * len(labels.paths) * passes + step * steps,
+                    "seconds": seconds,
                 }
             )
     unit = 1 if sys.platform == "darwin" else 1024

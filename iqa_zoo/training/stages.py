@@ -21,8 +21,8 @@ ridge          strength of the ridge regression that sets the layer `head` from 
                the layer `pool` gives, before the stage
 batch_norm     "frozen" keeps the statistics and their scale, "live" trains them
 loss           weights of the terms of `models.losses.TERMS`
-kernel         this stage has no gradients: it sets the kernel head that takes what
-               `frozen_to` gives (see `training.kernels`)
+kernel         after the stage, the kernel head is set from what the layer `frozen_to`
+               of this table gives (see `training.kernels`)
 """
 
 from collections.abc import Callable, Mapping
@@ -115,26 +115,20 @@ def set_head(
 
 def solve(
     network: keras.Model,
-    stage: Mapping[str, Any],
+    kernel: Mapping[str, Any],
     inputs: Inputs,
     targets: np.ndarray,
     rows: np.ndarray,
-    below_too: bool,
+    streamed: bool,
 ) -> Predictor:
-    """Run a stage with `kernel`; gives what predicts from its inputs."""
-    frozen = below(network, stage["frozen_to"])
+    """Set the kernel head by a stage's `kernel`; gives what predicts from `inputs`."""
     evidence = (
-        predictor(frozen)(inputs, rows)
-        if below_too
+        predictor(below(network, kernel["frozen_to"]))(inputs, rows)
+        if streamed
         else np.stack([inputs[row][0] for row in rows])
     )
-    set_kernel(network, stage["kernel"], evidence, targets[rows])
-    return predictor(above(network, "none" if below_too else stage["frozen_to"]))
-
-
-def with_epochs(stage: Mapping[str, Any], epochs: int | None) -> Mapping[str, Any]:
-    """The stage with so many epochs, where it has any and a number is given."""
-    return stage if epochs is None or "kernel" in stage else {**stage, "epochs": epochs}
+    set_kernel(network, kernel, evidence, targets[rows])
+    return predictor(above(network, "none" if streamed else kernel["frozen_to"]))
 
 
 class _View:

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import logging
 import os
@@ -39,7 +40,6 @@ from iqa_zoo.training.stages import (
     predictor,
     set_head,
     solve,
-    with_epochs,
 )
 from iqa_zoo.training.trunk import stage_inputs
 from iqa_zoo.training.unfinished import Unfinished, claimed
@@ -150,7 +150,10 @@ def train(
         if labels.split is not None:  # in the table's order, which may be sorted
             rows = np.random.default_rng(split or 0).permutation(rows)
         parts["train"] = rows[:limit]
-    recipe = [with_epochs(stage, epochs) for stage in entry.card["recipe"]]
+    recipe = [
+        stage if epochs is None else {**stage, "epochs": epochs}
+        for stage in entry.card["recipe"]
+    ]
 
     keras.utils.set_random_seed(seed)
     devices = strategy_of(strategy)
@@ -192,27 +195,30 @@ def train(
             save_seconds,
             callbacks,
         )
+        prepared = functools.partial(
+            stage_inputs,
+            network,
+            paths=labels.paths,
+            rule=entry.input,
+            cache=Path(cache or place.folder),
+            spare=place.folder,
+            fingerprints=fingerprints,
+        )
         for number, stage in enumerate(recipe):
             if run.saved and run.saved[1]["stage"] > number:
                 continue
-            inputs, streamed = stage_inputs(
-                network,
+            inputs, streamed = prepared(
                 stage,
-                labels.paths,
-                entry.input,
-                Path(cache or place.folder),
-                spare=place.folder,
-                fingerprints=fingerprints,
                 # A run that goes on must draw what it drew before.
                 streamed=run.saved[1]["streamed"] if run.saved else None,
             )
-            below_too = streamed and stage["frozen_to"] != "none"
-            if "kernel" in stage:
-                logger.info("Stage: %s.", stage["name"])
-                rows = parts["train"]
-                answer = solve(network, stage, inputs, targets, rows, below_too)
-                continue
             answer = run.stage(number, stage, inputs, streamed)
+            if "kernel" in stage:
+                logger.info("Setting the kernel head.")
+                inputs, streamed = prepared(stage["kernel"])
+                rows = parts["train"]
+                kernel = stage["kernel"]
+                answer = solve(network, kernel, inputs, targets, rows, streamed)
 
         metrics = {
             "model": entry.name,

@@ -284,8 +284,10 @@ def test_recipe_names_layers_and_terms(network, card):
     layers = {layer.name for layer in network.layers} | {"none"}
     assert card["recipe"]
     for stage in card["recipe"]:
-        assert {stage["frozen_to"], stage.get("output", "none")} <= layers
-        assert stage.get("loss", {}).keys() <= TERMS.keys()
+        kernel = stage.get("kernel", {"frozen_to": "none"})
+        named = {stage["frozen_to"], stage.get("output", "none"), kernel["frozen_to"]}
+        assert named <= layers
+        assert stage["loss"].keys() <= TERMS.keys()
 
 
 @costly
