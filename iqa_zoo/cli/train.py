@@ -189,9 +189,12 @@ def command(
         _print_points(points)
         click.echo(labels_for_more(points), err=True)
         return
+    from iqa_zoo.training.devices import is_chief, strategy_of
     from iqa_zoo.training.train import train
 
-    _report(train(labels, **how))
+    folder = train(labels, **how)
+    if is_chief(strategy_of(strategy)):  # it alone has written the folder
+        _report(folder)
 
 
 def _print_plan(plan: Mapping[str, Any]) -> None:

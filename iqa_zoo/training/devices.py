@@ -1,6 +1,7 @@
 """Where a training runs and in which precision: chosen, or as asked."""
 
 import contextlib
+import functools
 import os
 from collections.abc import Iterator
 
@@ -32,28 +33,25 @@ def strategy_of(
         return chosen
     if chosen not in STRATEGIES:
         raise UnknownNameError("strategy", chosen, STRATEGIES)
-    gpus = tf.config.list_logical_devices("GPU")
-    if chosen == "auto":
-        chosen = (
-            "workers"
-            if os.environ.get("TF_CONFIG")
-            else "tpu"
-            if tf.config.list_physical_devices("TPU")
-            else "mirrored"
-            if len(gpus) > 1
-            else "one"
-        )
+    if chosen == "auto" and os.environ.get("TF_CONFIG"):
+        chosen = "workers"
     if chosen == "workers":
         if not os.environ.get("TF_CONFIG"):
             raise UsageError(
                 "The strategy workers needs the environment variable TF_CONFIG, which "
                 "names all workers and this one's place among them."
             )
-        # Made already where train was called before in this process.
-        present = tf.distribute.get_strategy()
-        if isinstance(present, tf.distribute.MultiWorkerMirroredStrategy):
-            return present
-        return tf.distribute.MultiWorkerMirroredStrategy()
+        return _workers()
+    # Not before: TensorFlow meets no other workers once it has set up its devices.
+    gpus = tf.config.list_logical_devices("GPU")
+    if chosen == "auto":
+        chosen = (
+            "tpu"
+            if tf.config.list_physical_devices("TPU")
+            else "mirrored"
+            if len(gpus) > 1
+            else "one"
+        )
     if chosen == "tpu":
         try:
             resolver = tf.distribute.cluster_resolver.TPUClusterResolver.connect(
@@ -69,6 +67,12 @@ def strategy_of(
         names = [device.name for device in devices]
         return tf.distribute.MirroredStrategy(names, cross_device_ops=reduce)
     return tf.distribute.get_strategy()
+
+
+@functools.cache
+def _workers() -> tf.distribute.Strategy:
+    """The strategy that a process can make but once."""
+    return tf.distribute.MultiWorkerMirroredStrategy()
 
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:

@@ -31,6 +31,8 @@ class Interrupt:
 def deferred() -> Iterator[Interrupt]:
     """Within, the first signal only sets `number`; the second ends at once.
 
+    One that nobody has acted upon within takes effect at the end.
+
     Signals can be caught in a program's main thread alone: in others, nothing changes.
     """
     interrupt = Interrupt()
@@ -51,3 +53,5 @@ def deferred() -> Iterator[Interrupt]:
         for number, handler in before.items():
             # None: the handler was not set from Python and cannot be set back.
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
+    if interrupt.number is not None:
+        interrupt.leave()

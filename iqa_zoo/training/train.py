@@ -380,8 +380,9 @@ class _Run:
                     if asked or ended or self._due(place == 0):
                         self._look(loop)
                         self.save(number, step, loop)
-                    if asked or interrupt.number is not None:
-                        self._leave(step, loop, interrupt)
+                        # Not outside: one that comes now would leave without saving.
+                        if interrupt.number is not None:
+                            self._leave(step, loop, interrupt)
                     if ended:
                         break
                     if place == 0:
