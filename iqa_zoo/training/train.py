@@ -158,7 +158,11 @@ def train(
     keras.utils.set_random_seed(seed)
     devices = strategy_of(strategy)
     chief = is_chief(devices)
-    with policy(precision) as precise, _place(out, chief) as place:
+    with (
+        policy(precision) as precise,
+        _place(out, chief) as place,
+        _together(devices),
+    ):
         with devices.scope():
             network, source = started(name, start)
         seen = source.seen() if source else frozenset()
@@ -426,12 +430,7 @@ class _Run:
                 "The device has not enough memory for this batch. A smaller batch in "
                 "the recipe, or 16-bit precision, may help."
             ) from error
-        if self.strategy.cluster_resolver is None or not isinstance(error, LOST):
-            raise error
-        raise TrainingError(
-            "Another worker was lost. Start the same command again on all of them; the "
-            f"training goes on from its last checkpoint. ({error.message})"
-        ) from error
+        raise error
 
     def _epoch(
         self, stage: Mapping[str, Any], epoch: int, loop: Loop, answer: Predictor
@@ -485,6 +484,20 @@ class _Run:
         }
         self.place.save(self.done + number, arrays, state)
         self.saved_at = time.monotonic()
+
+
+@contextlib.contextmanager
+def _together(strategy: tf.distribute.Strategy) -> Iterator[None]:
+    """Say what an error means where several workers train."""
+    try:
+        yield
+    except LOST as error:
+        if strategy.cluster_resolver is None:
+            raise
+        raise TrainingError(
+            "Another worker was lost. Start the same command again on all of them; the "
+            f"training goes on from its last checkpoint. ({error.message})"
+        ) from error
 
 
 @contextlib.contextmanager

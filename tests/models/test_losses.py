@@ -92,6 +92,21 @@ def test_score_terms():
     assert of(far, ONE[:1], ONE[2:3]) == pytest.approx(4.5)
 
 
+def test_ranking_term():
+    x, y = (opinions.mean_and_std(d)[0] / 1.8 for d in (P, Q))  # a fifth of 1..10
+    wanted = 1 / (1 + np.exp(x[None] - x[:, None]))
+    given = 1 / (1 + np.exp(y[None] - y[:, None]))
+    entropy = -(wanted * np.log(given) + (1 - wanted) * np.log(1 - given)).mean()
+    ranking = losses.OpinionLoss({"ranking": 1.0})
+    assert of(ranking, P, Q) == pytest.approx(entropy, rel=1e-4)
+    # The order counts, and of equal opinions equal scores.
+    ends = np.eye(10, dtype="float32")[[0, 9]]
+    right, wrong = of(ranking, ends, ends), of(ranking, ends, ends[::-1])
+    assert right < of(ranking, ends, FLAT[:2]) < wrong
+    assert of(ranking, FLAT, FLAT) == pytest.approx(np.log(2))
+    assert of(ranking, FLAT[:2], ends) > np.log(2)
+
+
 def test_unknown_terms():
     with pytest.raises(UnknownNameError, match="Did you mean plcc"):
         losses.OpinionLoss({"pllc": 1.0})
