@@ -208,7 +208,7 @@ def test_save_and_reload(name, network, images, answers, saved):
 
 
 RELOAD = """
-import sys, pathlib, keras, numpy as np, iqa_zoo.models.losses
+import sys, pathlib, keras, numpy as np, iqa_zoo.models.nima
 for path in map(pathlib.Path, sys.argv[1:]):
     network = keras.saving.load_model(path, safe_mode=True)
     assert network.compiled

@@ -79,7 +79,12 @@ class Server:
         command = [sys.executable, "-m", "tests.crash.training", table, photos]
         # Unbuffered, so that what was answered can be waited for.
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=0,
+            # NumPy would start threads as soon as it is imported.
+            env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
         )
 
     def __enter__(self) -> "Server":
