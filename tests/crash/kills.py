@@ -160,6 +160,8 @@ def kill_training(folder: Path, *, kills: int, seed: int = 0) -> Counter[str]:
                     break
                 assert status == -signal.SIGKILL, status
                 counts["kills"] += 1
+                if (out / "card.toml").exists() and not saved.parent.exists():
+                    break  # killed when all was done: the folder is a model by now
                 counts.update(_where(out, saved))
             counts["runs"] += 1
             counts["bit-equal"] += _result(out) == wanted
