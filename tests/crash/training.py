@@ -12,8 +12,6 @@ import sys
 import traceback
 from pathlib import Path
 
-import pytest
-
 from tests.helpers import small
 
 #: All that a checkpoint must hold: two stages, dropout, averages, gradients that are
@@ -54,14 +52,8 @@ PICTURES = 44  # 31 to train on, 4 for validation, 9 for the test
 def train(table: Path, photos: Path, out: Path, **arguments) -> None:
     """Train the small model; a checkpoint is written after every step."""
     import iqa_zoo
-    from iqa_zoo.training import folder
-    from iqa_zoo.training import train as module
 
-    with small.packaged(recipe=RECIPE) as name, pytest.MonkeyPatch.context() as patch:
-        # They take longer than the steps, and follow from what is compared.
-        patch.setattr(module, "_intervals", lambda *_: {})
-        patch.setattr(folder, "scatter", lambda *_, **__: None)
-        patch.setattr(folder, "plot_history", lambda *_: None)
+    with small.packaged(recipe=RECIPE) as name, small.plainly():
         iqa_zoo.train(
             table,
             photos,

@@ -91,6 +91,18 @@ def eagerly() -> Iterator[None]:
         tf.config.run_functions_eagerly(False)
 
 
+@contextlib.contextmanager
+def plainly() -> Iterator[None]:
+    """Train without intervals and plots, which take longer than a few steps do."""
+    from iqa_zoo.training import folder, train
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train, "_intervals", lambda *_: {})
+        patch.setattr(folder, "scatter", lambda *_, **__: None)
+        patch.setattr(folder, "plot_history", lambda *_: None)
+        yield
+
+
 def make_opinions(folder: Path, count: int = 20, size=(40, 48)) -> tuple[Path, Path]:
     """A table of opinions and its folder of pictures: the brighter, the better."""
     photos = folder / "photos"

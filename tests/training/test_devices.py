@@ -16,7 +16,7 @@ from safetensors.numpy import load_file
 import iqa_zoo
 from iqa_zoo.errors import UnknownNameError, UsageError
 from iqa_zoo.training import checkpoints, devices
-from tests.helpers.small import make_opinions, packaged
+from tests.helpers.small import eagerly, make_opinions, packaged, plainly
 from tests.training.worker import NETWORK, RECIPE
 
 CLOSE = 1e-5
@@ -32,7 +32,8 @@ def opinions(tmp_path_factory):
 def alone(opinions, tmp_path_factory):
     """The run of one device."""
     out = tmp_path_factory.mktemp("alone") / "run"
-    with packaged(recipe=RECIPE, arguments=NETWORK) as name:
+    network = packaged(recipe=RECIPE, arguments=NETWORK)
+    with network as name, plainly(), eagerly():
         return iqa_zoo.train(*opinions, model=name, out=out, start="random")
 
 

@@ -15,7 +15,7 @@ from iqa_zoo.errors import ImageError, TrainingError
 from iqa_zoo.training import train as module
 from iqa_zoo.training import trunk
 from iqa_zoo.training.batches import Batches
-from tests.helpers.small import card, eagerly, make_opinions, packaged
+from tests.helpers.small import card, eagerly, make_opinions, packaged, plainly
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -33,8 +33,7 @@ def train(opinions, out, *, stages=1, callbacks=(), **changes):
     stage = card()["recipe"][0] | changes
     stage = {key: value for key, value in stage.items() if value is not None}
     recipe = [stage | {"name": f"stage {number}"} for number in range(stages)]
-    with packaged(recipe=recipe) as name, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "_intervals", lambda *_: {})
+    with packaged(recipe=recipe) as name, plainly():
         return iqa_zoo.train(
             *opinions, model=name, out=out, start="random", callbacks=callbacks
         )

@@ -53,6 +53,7 @@ def main() -> None:
         tf.config.set_logical_device_configuration(cpu, parts)
     with (
         small.packaged(recipe=RECIPE, arguments=NETWORK) as name,
+        small.plainly(),
         pytest.MonkeyPatch.context() as patch,
     ):
         seconds = float(os.environ.get("PAUSE", 0))
