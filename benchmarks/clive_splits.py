@@ -13,7 +13,6 @@ A split that is already in the results file is not trained again. Needs scikit-l
 """
 
 import argparse
-import csv
 import json
 import logging
 import statistics
@@ -21,6 +20,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import pairs
 from baselines import frozen_svr
 from machine import machine
 
@@ -99,24 +99,9 @@ def _trained(model: str, labels: Labels, split: int, options) -> dict:
         )
         metrics = json.loads((run / "metrics.json").read_text())
         if not options.choose:
-            _keep_pairs(model, labels, split, run, options)
+            place = options.out.with_name(f"{options.out.stem}_pairs.json")
+            pairs.keep(place, model, labels, split, run)
     return metrics["validation" if options.choose else "test"]
-
-
-def _keep_pairs(model: str, labels: Labels, split: int, run: Path, options) -> None:
-    """Add what the network said of its test photos to the pairs that intervals need."""
-    place = options.out.with_name(f"{options.out.stem}_pairs.json")
-    pairs = json.loads(place.read_text()) if place.exists() else {}
-    with open(run / "scores.csv", encoding="utf-8", newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["part"] == "test"]
-    low, high = labels.range
-    pairs.setdefault(model, {})[str(split)] = {
-        "score": [float(row["score"]) for row in rows],
-        "opinion": [
-            round(1 + 9 * (float(row["mos"]) - low) / (high - low), 4) for row in rows
-        ],
-    }
-    write_bytes(place, (json.dumps(pairs, sort_keys=True) + "\n").encode())
 
 
 def _frozen(model: str, labels: Labels, split: int, options) -> dict:

@@ -15,9 +15,11 @@ import sys
 import time
 from pathlib import Path
 
+import pairs
 from baselines import frozen_svr
 from machine import machine
 
+from iqa_zoo import registry
 from iqa_zoo.data.manifest import read_labels
 from iqa_zoo.evaluation.figures import figures
 from iqa_zoo.files import write_bytes
@@ -48,12 +50,14 @@ def main() -> None:
             subprocess.run([*IQA_ZOO, *map(str, command)], check=True)
         minutes = (time.monotonic() - begun) / 60
         metrics = json.loads((run / "metrics.json").read_text())
-        model = json.loads((run / "metrics.json").read_text())["model"]
+        model = metrics["model"]
         parts = parts_of(labels, split)
         answers = frozen_svr(
             model, labels, parts["train"], parts["test"], options.runs / "cache"
         )
         frozen = figures(labels, parts["test"], answers)
+        place = options.out.with_name(f"{options.out.stem}_pairs.json")
+        pairs.keep(place, model, labels, split, run)
         first, second = (_scores(run, options.photos) for _ in range(2))
         rows.append(
             {
@@ -62,15 +66,20 @@ def main() -> None:
                 "minutes": round(minutes, 1),
                 "test": metrics["test"],
                 "test_intervals": metrics["test_intervals"],
-                "frozen_srocc": frozen["srocc"],
+                "constant": metrics["test_constant"],
+                "frozen_svr": frozen,
                 "scores_equal_in_a_new_process": first == second,
             }
         )
         print(json.dumps(rows[-1], indent=1), flush=True)
     results = {
         "machine": machine(),
+        "model": model,
+        "recipe": registry.model_card(model)["recipe"],
         "median_srocc": statistics.median(row["test"]["srocc"] for row in rows),
-        "median_frozen_srocc": statistics.median(row["frozen_srocc"] for row in rows),
+        "median_frozen_srocc": statistics.median(
+            row["frozen_svr"]["srocc"] for row in rows
+        ),
         "splits": rows,
     }
     write_bytes(options.out, (json.dumps(results, indent=1) + "\n").encode())

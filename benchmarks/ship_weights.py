@@ -5,15 +5,17 @@
 
 Writes weights/NAME.safetensors (16-bit arrays) and weights/NAME.tflite (32 bits, built
 from those rounded arrays, so that the two agree), and fills the card's table of the
-weight set: hashes, how they were made, the results of `clive_splits.py`, the quantiles
-of the scores of the photos in --data, and the interval from what the networks of those
-splits said of their test photos.
+weight set: hashes, how they were made, the results on the splits of the set of photos,
+the quantiles of the scores of the photos in --data, and the interval from what the
+networks of those splits said of their test photos.
 """
 
 import argparse
 import json
 import statistics
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import tomli_w
@@ -27,22 +29,112 @@ from iqa_zoo.files import sha256, write_bytes
 from iqa_zoo.scoring import Scorer
 
 ROOT = Path(__file__).parent.parent
-SPLITS = ROOT / "benchmarks" / "results" / "clive_splits.json"
-PAIRS = SPLITS.with_name("clive_splits_pairs.json")
-# What the card says of this set of photos; see NOTICE.
+RESULTS = ROOT / "benchmarks" / "results"
 LICENCE = "Apache-2.0"
-DATA = (
-    "LIVE In the Wild Image Quality Challenge: 930 of its 1,162 photos, authentic "
-    "distortions, 500x500, about 175 opinions a photo; ImageNet before that"
-)
-TERMS = (
-    "The photos may be used, copied and modified for any purpose with the notice of "
-    "the University of Texas at Austin kept and the two papers cited (see NOTICE)"
-)
-HELD_OUT = (
-    "those of LIVE In the Wild, judged by networks of this recipe that were trained "
-    "without them"
-)
+FIGURES = {  # on the card, and in the results
+    "srocc": "srocc",
+    "plcc": "plcc_logistic",
+    "krocc": "krocc",
+    "rmse": "rmse",
+    "emd": "emd",
+}
+
+
+def clive_figures(model: str) -> dict[str, list[dict]]:
+    """The figures of each split of `clive_splits.py`, by method."""
+    recorded = json.loads((RESULTS / "clive_splits.json").read_text())
+    _same_recipe(model, recorded[f"{model} trained"]["recipe"])
+    methods = {"trained": "trained", "frozen_svr": "frozen + SVR"}
+    found = {}
+    for key, method in {**methods, "constant": "constant"}.items():
+        splits = recorded[f"{model} {method}"]["splits"]
+        found[key] = [splits[k] for k in sorted(splits)]
+    return found
+
+
+def agiqa3k_figures(model: str) -> dict[str, list[dict]]:
+    """The figures of each split of `fresh_user.py`, by method."""
+    recorded = json.loads((RESULTS / "fresh_user.json").read_text())
+    if recorded["model"] != model:
+        raise SystemExit(f"fresh_user.json is of {recorded['model']}.")
+    _same_recipe(model, recorded["recipe"])
+    methods = {"trained": "test", "frozen_svr": "frozen_svr", "constant": "constant"}
+    return {k: [row[m] for row in recorded["splits"]] for k, m in methods.items()}
+
+
+def _same_recipe(model: str, recipe: list) -> None:
+    if recipe != registry.model_card(model)["recipe"]:
+        raise SystemExit(f"The figures are of another recipe of {model}: run it again.")
+
+
+class Photos(NamedTuple):
+    """A set of photos: what a card says of weights that were trained on it."""
+
+    figures: Callable[[str], dict[str, list[dict]]]
+    pairs: str  # file of what networks said of test photos
+    columns: Mapping[str, str]
+    said: Mapping[str, Any]
+    protocol: str
+    quantiles_of: str
+    held_out: str
+
+
+SETS = {
+    "clive": Photos(
+        figures=clive_figures,
+        pairs="clive_splits_pairs.json",
+        columns={},
+        said={
+            "data": "LIVE In the Wild Image Quality Challenge: 930 of its 1,162 "
+            "photos, authentic distortions, 500x500, about 175 opinions a photo; "
+            "ImageNet before that",
+            "terms": "The photos may be used, copied and modified for any purpose with "
+            "the notice of the University of Texas at Austin kept and the two papers "
+            "cited (see NOTICE)",
+            "limits": [
+                "Trained on photos from phones and cameras, 500 pixels a side: "
+                "drawings, screenshots, scans and generated pictures lie outside what "
+                "it has seen.",
+            ],
+        },
+        protocol="Five networks trained by this recipe from ImageNet, each on 744 of "
+        "the photos and measured on the other 186 (numpy.random.default_rng(k)."
+        "permutation(930), k = 0..4); one pass over the whole photo; PLCC after a "
+        "four-parameter logistic. The shipped weights saw all 930 and have no test "
+        "figure of their own.",
+        quantiles_of="the 930 photos of LIVE In the Wild that it was trained on",
+        held_out="those of LIVE In the Wild, judged by networks of this recipe that "
+        "were trained without them",
+    ),
+    "agiqa3k": Photos(
+        figures=agiqa3k_figures,
+        pairs="fresh_user_pairs.json",
+        columns={"group": "prompt"},
+        said={
+            "data": "AGIQA-3K: 1,196 of its 2,982 pictures, which six text-to-image "
+            "models made from 120 prompts, 512x512; LIVE In the Wild and ImageNet "
+            "before that",
+            "terms": "AGIQA-3K is under the MIT licence, the photos of LIVE In the "
+            "Wild under the notice of the University of Texas at Austin (see NOTICE)",
+            "limits": [
+                "Trained on pictures that text-to-image models of 2022 and 2023 made: "
+                "what it says of photos, and of pictures by later models, was not "
+                "measured.",
+                "It judges how well a picture is made, not whether it shows what the "
+                "prompt asked for.",
+            ],
+        },
+        protocol="Three networks trained by this recipe from the weights "
+        "nima-efficientnet-lite0-kernel.clive, each on the pictures of four fifths of "
+        "the 120 prompts (a tenth of them for validation) and measured on those of the "
+        "others; one pass over the whole picture; PLCC after a four-parameter "
+        "logistic. The shipped weights saw all 1,196 and have no test figure of their "
+        "own.",
+        quantiles_of="the 1,196 pictures of AGIQA-3K that it was trained on",
+        held_out="those of AGIQA-3K, judged by networks of this recipe that were "
+        "trained on other prompts",
+    ),
+}
 
 
 def main() -> None:
@@ -52,8 +144,11 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     options = parser.parse_args()
     model, _, tag = options.name.rpartition(".")
+    photos = SETS[tag]
     run = registry.resolve(options.run)
-    labels = read_labels(options.data / "mos.csv", options.data / "images")
+    labels = read_labels(
+        options.data / "mos.csv", options.data / "images", **photos.columns
+    )
 
     # The converter gets the arrays as they ship.
     arrays = {k: v.astype(np.float16) for k, v in run.arrays().items()}
@@ -78,84 +173,56 @@ def main() -> None:
 
     path = cards.FOLDER / f"{model}.toml"
     card = cards.read_card(path)
-    card["default_weights"] = tag
+    card.setdefault("default_weights", tag)
     card.setdefault("weights", {})[tag] = {
         "kind": "own",
         **tables[0],
         "dtype": "float16",
         "arrays": len(arrays),
         "licence": LICENCE,
-        "data": DATA,
-        "terms": TERMS,
+        **photos.said,
         "start": run.weights["start"],
         "command": run.weights["command"],
         "seed": run.weights["seed"],
         "trained_on": run.weights["trained_on"],
         "litert": tables[1],
         "seen": tables[2],
-        "results": _results(model),
+        "results": _results(photos, model),
     }
-    if interval := interval_of(model):
+    if interval := interval_of(photos, model):
         card["weights"][tag]["interval"] = interval
     _write(path, card)
 
     cards.all_cards.cache_clear()
     scores = [r.value for r in Scorer(options.name).score(list(labels.paths))]
-    card["weights"][tag]["quantiles"] = quantile_table(
-        scores, "the 930 photos of LIVE In the Wild that it was trained on"
-    )
+    card["weights"][tag]["quantiles"] = quantile_table(scores, photos.quantiles_of)
     _write(path, card)
     _prefer_the_better()
 
 
-def interval_of(model: str) -> dict | None:
-    """The card's table `interval` from what `clive_splits.py` kept, where it has."""
-    pairs = json.loads(PAIRS.read_text()).get(model) if PAIRS.exists() else None
+def interval_of(photos: Photos, model: str) -> dict | None:
+    """The card's table `interval`, where the splits' answers were kept."""
+    place = RESULTS / photos.pairs
+    pairs = json.loads(place.read_text()).get(model) if place.exists() else None
     if not pairs:
         return None
     scores, opinions = (
         [number for split in pairs.values() for number in split[key]]
         for key in ("score", "opinion")
     )
-    return interval_table(scores, opinions, held_out=HELD_OUT)
+    return interval_table(scores, opinions, held_out=photos.held_out)
 
 
-def _results(model: str) -> dict:
-    """Figures of the five splits, of the frozen features and of a constant."""
-    recorded = json.loads(SPLITS.read_text())
-    table: dict = {
-        "protocol": (
-            "Five networks trained by this recipe from ImageNet, each on 744 of the "
-            "photos and measured on the other 186 (numpy.random.default_rng(k)."
-            "permutation(930), k = 0..4); one pass over the whole photo; PLCC after a "
-            "four-parameter logistic. The shipped weights saw all 930 and have no test "
-            "figure of their own."
-        )
-    }
-    recipe = registry.model_card(model)["recipe"]
-    if recorded[f"{model} trained"]["recipe"] != recipe:
-        raise SystemExit(
-            f"{SPLITS} was made by another recipe of {model}: run it again."
-        )
-    for key, method in (
-        ("trained", "trained"),
-        ("frozen_svr", "frozen + SVR"),
-        ("constant", "constant"),
-    ):
-        splits = recorded[f"{model} {method}"]["splits"]
-        figures = [splits[k] for k in sorted(splits)]
-        table[key] = {
+def _results(photos: Photos, model: str) -> dict:
+    """Figures of the splits, of the frozen features and of a constant."""
+    table: dict = {"protocol": photos.protocol}
+    for method, figures in photos.figures(model).items():
+        table[method] = {
             name: {
                 "splits": [round(f[measure], 4) for f in figures],
                 "median": round(statistics.median(f[measure] for f in figures), 4),
             }
-            for name, measure in (
-                ("srocc", "srocc"),
-                ("plcc", "plcc_logistic"),
-                ("krocc", "krocc"),
-                ("rmse", "rmse"),
-                ("emd", "emd"),
-            )
+            for name, measure in FIGURES.items()
             if measure in figures[0]
         }
     return table

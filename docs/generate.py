@@ -112,6 +112,7 @@ def weights_page(weights: dict) -> str:
     if "litert" in weights:
         facts.append(("LiteRT file", file_fact(weights["litert"])))
     parts = [table(("", ""), facts)]
+    parts += [f"{limit}\n" for limit in weights.get("limits", [])]
     if "results" in weights:
         parts.append(results_table(weights["results"]))
     if "quantiles" in weights:
@@ -394,6 +395,97 @@ def clive_tries() -> str:
     return table(titles, rows)
 
 
+def fresh_user() -> str:
+    """What `benchmarks/fresh_user.py` last recorded."""
+    found = recorded("fresh_user.json")
+    rows = []
+    for split in found["splits"]:
+        low, high = split["test_intervals"]["srocc"]
+        rows.append(
+            (
+                split["split"],
+                split["test"]["n"],
+                f"{split['test']['srocc']:.3f} ({low:.3f} to {high:.3f})",
+                f"{split['test']['plcc_logistic']:.3f}",
+                f"{split['frozen_svr']['srocc']:.3f}",
+                f"{split['minutes']:.0f} min",
+            )
+        )
+    median, frozen = found["median_srocc"], found["median_frozen_srocc"]
+    rows.append(("median", "", f"{median:.3f}", "", f"{frozen:.3f}", ""))
+    titles = (
+        "split by prompt",
+        "test images",
+        "SROCC (95 % interval)",
+        "PLCC",
+        "SROCC of frozen features and an SVR",
+        f"time ({found['machine']})",
+    )
+    return table(titles, rows)
+
+
+def few_labels() -> str:
+    """What `benchmarks/few_labels.py` last recorded."""
+    found = recorded("few_labels.json")
+    rows = []
+    for size, entry in found["sizes"].items():
+        for split, each in enumerate(entry["splits"]):
+            cells = []
+            for method in ("trained", "frozen"):
+                low, high = each[method]["interval"]
+                cells.append(f"{each[method]['srocc']:.3f} ({low:.3f} to {high:.3f})")
+            rows.append((size, split, *cells, f"{entry['gains'][split]:+.3f}"))
+        medians = [f"{entry[f'{m}_median']:.3f}" for m in ("trained", "frozen")]
+        gain = statistics.median(entry["gains"])
+        rows.append((size, "median", *medians, f"{gain:+.3f}"))
+    titles = (
+        f"labels (`{found['model']}`)",
+        "split",
+        "trained, SROCC (95 % interval)",
+        "frozen features and an SVR",
+        "gain",
+    )
+    return table(titles, rows)
+
+
+def training_loop() -> str:
+    """What `benchmarks/training_loop.py` last recorded."""
+    found = recorded("training_loop.json")
+    over, race = found["overhead"], found["race"]
+    rows = [
+        (
+            f"a step, all layers, {over['batch'][0]} pictures of {over['batch'][1]} "
+            "pixels a side",
+            f"{over['ours_s']:.2f} s",
+            f"bare `tf.function`: {over['bare_s']:.2f} s",
+            f"{over['ratio']:.3f}",
+        )
+    ]
+    for name, said in (
+        ("cached_trunk", "pictures a second from the cached trunk"),
+        ("jpeg_files", "pictures a second from JPEG files"),
+    ):
+        each = found["pipeline"][name]
+        rows.append(
+            (
+                said,
+                f"{each['pipeline_gives_per_s']:.0f}",
+                f"the step takes {each['step_takes_per_s']:.0f}",
+                f"{each['ratio']:.1f}",
+            )
+        )
+    rows.append(
+        (
+            f"time to a validation SROCC of {race['level']:.3f}, from nothing",
+            f"{race['ours_s']:.0f} s",
+            f"Keras `fit`, decoding in every epoch: {race['naive_s']:.0f} s",
+            f"{race['ratio']:.1f}",
+        )
+    )
+    what = f"`{over['model']}`; {over['machine']}"
+    return table((what, "iqa_zoo", "beside it", "ratio"), rows)
+
+
 def recorded(name: str) -> dict:
     """The results that a benchmark left."""
     path = ROOT / "benchmarks" / "results" / name
@@ -432,6 +524,8 @@ BLOCKS = {
     "datasets-pages": datasets_pages,
     "datasets-table": datasets_table,
     "distortions-table": distortions_table,
+    "few-labels": few_labels,
+    "fresh-user": fresh_user,
     "image-codes": image_codes,
     "image-limits": image_limits,
     "large-photos": large_photos,
@@ -441,6 +535,7 @@ BLOCKS = {
     "score-jsonl": score_jsonl,
     "score-output": score_output,
     "speed": speed,
+    "training-loop": training_loop,
 }
 
 

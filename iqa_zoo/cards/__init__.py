@@ -125,6 +125,7 @@ WEIGHTS = {
     "command": str,
     "seed": int,
     "trained_on": int,  # images
+    "limits": _Optional([str]),  # beside the card's
     "arguments": _Optional(dict),
     "litert": _Optional(FILE),
     "seen": _Optional(FILE),  # fingerprints of the images it was trained on

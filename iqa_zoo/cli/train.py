@@ -11,6 +11,8 @@ import click
 from iqa_zoo.cli.completion import model_names
 from iqa_zoo.cli.opinions import opinion_options, read
 
+SEED = click.IntRange(0, 2**32 - 1)
+
 
 @click.command()
 @opinion_options
@@ -31,7 +33,7 @@ from iqa_zoo.cli.opinions import opinion_options, read
 )
 @click.option(
     "--split",
-    type=click.IntRange(0),
+    type=SEED,
     show_default="0",
     help="Seed of the split into training and test images.",
 )
@@ -55,7 +57,7 @@ from iqa_zoo.cli.opinions import opinion_options, read
 )
 @click.option(
     "--seed",
-    type=click.IntRange(0),
+    type=SEED,
     default=0,
     show_default=True,
     help="Of all that is random.",
@@ -84,7 +86,8 @@ from iqa_zoo.cli.opinions import opinion_options, read
     type=click.FloatRange(0),
     default=300,
     show_default=True,
-    help="A checkpoint is written after each epoch and so long after the last one.",
+    help="A checkpoint is written so long after the last one; at the end of an epoch "
+    "after half a minute already.",
 )
 @click.option(
     "--learning-curve",

@@ -12,12 +12,15 @@ import numpy as np
 from iqa_zoo.data.manifest import Labels
 from iqa_zoo.errors import UsageError
 from iqa_zoo.evaluation.plots import learning_curve as plot
+from iqa_zoo.files import sha256
 from iqa_zoo.training.folder import write_table
 from iqa_zoo.training.train import parts_of, train
 
 logger = logging.getLogger("iqa_zoo")
 
 FEWEST = 25  # labels of the first point; each next one has twice as many
+#: Arguments of `train` that change no figure.
+UNTOLD = {"cache", "callbacks", "command", "save_seconds"}
 
 
 def learning_curve(
@@ -58,11 +61,11 @@ def learning_curve(
     for size in sizes:
         if not 1 <= size <= most:
             raise UsageError(f"The training part has {most} images, and not {size}.")
-    arguments.setdefault("cache", out / "cache")
+    arguments = _complete(labels, out, arguments)
     points = []
     for size in sizes:
         run = out / f"labels-{size}"
-        if not _finished(run, arguments):
+        if not _finished(run, arguments["command"]):
             logger.info("Training on %d of %d images.", size, most)
             train(labels, out=run, split=split, limit=size, **arguments)
         metrics = json.loads((run / "metrics.json").read_text("utf-8"))
@@ -92,11 +95,11 @@ def repeated(
     if labels.split is not None:
         raise UsageError("The table has a split of its own, which is always the same.")
     out = Path(out)
-    arguments.setdefault("cache", out / "cache")
+    arguments = _complete(labels, out, arguments)
     rows = []
     for split in range(repeats):
         run = out / f"split-{split}"
-        if not _finished(run, arguments):
+        if not _finished(run, arguments["command"]):
             train(labels, out=run, split=split, **arguments)
         metrics = json.loads((run / "metrics.json").read_text("utf-8"))
         rows.append({"split": split, **metrics["test"]})
@@ -104,12 +107,26 @@ def repeated(
     return rows
 
 
-def _finished(run: Path, arguments: Mapping[str, Any]) -> bool:
+def _complete(
+    labels: Labels, out: Path, arguments: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The arguments with a cache, and a command that tells them from others."""
+    told = {k: v for k, v in sorted(arguments.items()) if k not in UNTOLD}
+    listed = "".join(f", {key}={value!r}" for key, value in told.items())
+    opinions = "".join(labels.names).encode() + labels.mos.tobytes()
+    command = f"iqa_zoo.train(opinions {sha256(opinions)[:16]}{listed})"
+    return {
+        **arguments,
+        "cache": arguments.get("cache") or out / "cache",
+        "command": arguments.get("command") or command,
+    }
+
+
+def _finished(run: Path, command: str) -> bool:
     """Whether a run is there already, of the same command."""
     if not (run / "card.toml").exists():
         return False
     made = (run / "command.txt").read_text("utf-8").strip()
-    command = arguments.get("command") or "iqa_zoo.train"
     if made != command:
         raise UsageError(
             f"{run} was made by another command: {made}. Name another folder."

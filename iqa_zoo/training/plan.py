@@ -49,9 +49,7 @@ def plan(
     """
     name = model or registry.default_model()
     entry = registry.resolve(name, None)
-    parts = parts_of(labels, split, train_on_validation, shares)
-    if limit is not None:
-        parts["train"] = parts["train"][:limit]
+    parts = parts_of(labels, split, train_on_validation, shares, limit)
     paths = labels.paths[:SAMPLE]
     scale, bins = tuple(entry.output["scale"]), entry.output["bins"]
     stages = []

@@ -101,8 +101,8 @@ def train(
         shares: "80/20", a tenth of the 80 being for validation, or "60/20/20".
         train_on_validation: trains on the validation images too; for a recipe that is
             settled. They are then reported as trained on.
-        limit: of the images to train on, take only so many (those that the split's
-            permutation has first).
+        limit: of the images to train on, take only so many (those that a permutation
+            by the split's seed has first).
         seed: of everything random in the training; the seeds of Python, NumPy and
             TensorFlow are set to it.
         epochs: instead of the recipe's, for every stage.
@@ -144,12 +144,7 @@ def train(
     labels = as_labels(labels, images, **columns)
     scale, bins = tuple(entry.output["scale"]), entry.output["bins"]
     targets = labels.distribution(scale, bins).astype(np.float32)
-    parts = parts_of(labels, split, train_on_validation, shares)
-    if limit is not None:
-        rows = parts["train"]
-        if labels.split is not None:  # in the table's order, which may be sorted
-            rows = np.random.default_rng(split or 0).permutation(rows)
-        parts["train"] = rows[:limit]
+    parts = parts_of(labels, split, train_on_validation, shares, limit)
     recipe = [
         stage if epochs is None else {**stage, "epochs": epochs}
         for stage in entry.card["recipe"]
@@ -546,14 +541,22 @@ def parts_of(
     seed: int | None,
     train_on_validation: bool = False,
     shares: str = "80/20",
+    limit: int | None = None,
 ) -> dict[str, np.ndarray]:
     """The rows of each part that there is (see `data.splits.split_labels`)."""
     if seed is None:
-        return {"train": np.arange(len(labels.mos))}
-    parts = split_labels(labels, seed, shares=shares)
-    if train_on_validation:
+        parts = {"train": np.arange(len(labels.mos))}
+    else:
+        parts = split_labels(labels, seed, shares=shares)
+    if train_on_validation and "validation" in parts:
         validation = parts.pop("validation")
         parts["train"] = np.concatenate([parts["train"], validation])
+    if limit is not None:
+        rows = parts["train"]
+        # Else they are in the table's order, which may be sorted.
+        if seed is None or labels.split is not None:
+            rows = np.random.default_rng(seed or 0).permutation(rows)
+        parts["train"] = rows[:limit]
     return {part: rows for part, rows in parts.items() if len(rows)}
 
 

@@ -130,9 +130,10 @@ def claimed(out: Path) -> Iterator[Unfinished]:
         raise OutputError(f"Cannot make the folder {out}: {error.strerror}.") from error
     try:
         lock(guard, os.fspath(out))
-        for half in out.glob(".*.part"):  # of a process that was killed
-            with contextlib.suppress(OSError):
-                half.unlink()
+        for place in (out, folder):
+            for half in place.glob(".*.part"):  # of a process that was killed
+                with contextlib.suppress(OSError):
+                    half.unlink()
         unfinished = Unfinished(out)  # as the process that had the lock left it
         try:
             yield unfinished

@@ -46,6 +46,8 @@ def test_learning_curve(labels, tmp_path):
     again = learning_curve(labels, out=tmp_path, sizes=[8, 16], **HOW)
     assert again == points
     assert (tmp_path / "labels-8" / "card.toml").stat().st_mtime_ns == before
+    with pytest.raises(UsageError, match="labels-8 was made by another command"):
+        learning_curve(labels, out=tmp_path, sizes=[8], **{**HOW, "seed": 1})
 
 
 def test_default_sizes_double_up_to_all(labels, tmp_path, monkeypatch):
