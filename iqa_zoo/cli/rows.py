@@ -6,33 +6,50 @@ import io
 import json
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
-from typing import IO, Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import IO, Any, NamedTuple
 
 from iqa_zoo.errors import OutputError, UsageError
 from iqa_zoo.files import lock, write_bytes
-from iqa_zoo.results import (
-    FIELDS,
-    LISTS,
-    ImageScore,
-    check_columns,
-    from_row,
-    to_row,
-)
+from iqa_zoo.results import FIELDS, check_columns, from_row, to_row
 
 
-def jsonl_row(score: ImageScore) -> bytes:
+class Kind(NamedTuple):
+    """What the rows of a file stand for.
+
+    Attributes:
+        command: of `iqa-zoo`, which writes them.
+        fields: the names of their columns.
+        to_row: the cells of a result by these names, and only what JSON can say.
+        from_row: the result of such cells, which are text where they come from CSV.
+        check_columns: raises ValueError where names are not those of the columns.
+    """
+
+    command: str
+    fields: tuple[str, ...]
+    to_row: Callable[[Any], dict[str, Any]]
+    from_row: Callable[[Mapping[str, Any]], Any]
+    check_columns: Callable[[Iterable[str]], None]
+
+
+SCORES = Kind("score", FIELDS, to_row, from_row, check_columns)
+
+
+def jsonl_row(result: Any, kind: Kind = SCORES) -> bytes:
     """A line of JSON; a name's bytes that are no UTF-8 are lone surrogates in it."""
-    return json.dumps(to_row(score)).encode() + b"\n"
+    line = json.dumps(kind.to_row(result))
+    # JSON has no word for infinity, but this number is read as it. A quotation mark
+    # within a name has a backslash before it, so that no name is taken for this.
+    line = line.replace('"value": Infinity', '"value": 1e999')
+    return line.encode() + b"\n"
 
 
-def csv_row(score: ImageScore) -> bytes:
+def csv_row(result: Any, kind: Kind = SCORES) -> bytes:
     """A row of CSV, lists as JSON; names are written with the bytes that they have."""
-    row = to_row(score)
-    for name in LISTS:
-        if row[name] is not None:
-            row[name] = json.dumps(row[name])
-    return _csv_line(row.values())
+    cells = kind.to_row(result).values()
+    return _csv_line(
+        json.dumps(cell) if isinstance(cell, list) else cell for cell in cells
+    )
 
 
 def _csv_line(cells: Any) -> bytes:
@@ -43,10 +60,15 @@ def _csv_line(cells: Any) -> bytes:
     return line.encode("utf-8", "surrogateescape")
 
 
-ROWS: dict[str, Callable[[ImageScore], bytes]] = {"csv": csv_row, "jsonl": jsonl_row}
-HEADS = {"csv": _csv_line(FIELDS), "jsonl": b""}
-# What every file of rows begins with, unless it was torn before.
-STARTS = {"csv": HEADS["csv"], "jsonl": b'{"path": '}
+ROWS: dict[str, Callable[..., bytes]] = {"csv": csv_row, "jsonl": jsonl_row}
+
+
+def head(form: str, kind: Kind = SCORES) -> bytes:
+    """The line that a file of rows begins with; none in JSON lines."""
+    return _csv_line(kind.fields) if form == "csv" else b""
+
+
+HEADS = {form: head(form) for form in ROWS}
 
 
 class RowWriter:
@@ -121,7 +143,8 @@ def open_rows(
     form: str,
     *,
     overwrite: bool = False,
-    earlier: Callable[[ImageScore], object] | None = None,
+    earlier: Callable[[Any], object] | None = None,
+    kind: Kind = SCORES,
 ) -> Iterator[RowWriter]:
     """A file to append rows to, with the head line that its format has.
 
@@ -132,8 +155,9 @@ def open_rows(
         path: the file.
         form: "csv" or "jsonl".
         overwrite: whether to replace a file of that name, now, with one without rows.
-        earlier: called with each score that the file holds already; without it the file
-            may hold nothing.
+        earlier: called with each result that the file holds already; without it the
+            file may hold nothing.
+        kind: what the rows stand for.
 
     Raises:
         OutputError: it cannot be written, or another process writes it.
@@ -145,7 +169,7 @@ def open_rows(
             if os.name == "nt":  # which replaces no file that is open
                 stream.close()
             try:
-                write_bytes(os.path.realpath(path), HEADS[form])
+                write_bytes(os.path.realpath(path), head(form, kind))
             finally:
                 stream.close()
             stream = _open_alone(path)
@@ -157,12 +181,12 @@ def open_rows(
     try:
         if _is_file(stream):
             if earlier is not None:
-                for score in read_rows(path, form):
-                    earlier(score)
+                for result in read_rows(path, form, kind):
+                    earlier(result)
             elif not overwrite:
                 check_new(path)
             if not os.path.getsize(path):
-                writer.write(HEADS[form])
+                writer.write(head(form, kind))
         yield writer
     except BaseException:
         with contextlib.suppress(OutputError):
@@ -197,40 +221,41 @@ def _is_file(stream: Any) -> bool:
         return False
 
 
-def read_rows(path: str, form: str) -> Iterator[ImageScore]:
-    """The scores in a result file; at the end, a last line that was torn is cut off.
+def read_rows(path: str, form: str, kind: Kind = SCORES) -> Iterator[Any]:
+    """The results in a file; at the end, a last line that was torn is cut off.
 
     Raises:
-        UsageError: the file is no result of `iqa-zoo score` in this format; it is left
-            as it was.
+        UsageError: the file has no rows of this kind and format; it is left as it was.
         OutputError: it cannot be read or cut.
     """
     try:
         with open(path, "r+b") as file:
-            whole = _whole_bytes(file, form)
+            whole = _whole_bytes(file, form, kind)
             file.seek(0)
             lines = _lines(file, whole)
             cells: Iterable[Any] = (
                 csv.DictReader(lines) if form == "csv" else map(json.loads, lines)
             )
-            yield from map(from_row, cells)
+            yield from map(kind.from_row, cells)
             file.truncate(whole)
     except (AttributeError, TypeError, ValueError, csv.Error) as error:
         raise UsageError(
-            f"{path} cannot be resumed: it holds what this `iqa-zoo score` does not "
-            f"write ({error}). Name another file, or replace it with --overwrite."
+            f"{path} cannot be resumed: it holds what this `iqa-zoo {kind.command}` "
+            f"does not write ({error}). Name another file, or replace it with "
+            "--overwrite."
         ) from error
     except OSError as error:
         raise OutputError(f"Cannot read {path}: {error.strerror or error}.") from error
 
 
-def _whole_bytes(file: IO[bytes], form: str) -> int:
+def _whole_bytes(file: IO[bytes], form: str, kind: Kind) -> int:
     """How many bytes of the file are whole rows."""
-    start = STARTS[form]
+    # What every file of rows begins with, unless it was torn before.
+    start = head(form, kind) or f'{{"{kind.fields[0]}": '.encode()
     if not start.startswith(file.read(len(start))):
         if form == "csv":
             file.seek(0)
-            check_columns(file.readline().decode().strip().split(","))
+            kind.check_columns(file.readline().decode().strip().split(","))
         raise ValueError(f"it does not begin with {start.decode().strip()}")
     file.seek(0)
     position = whole = quotes = 0

@@ -110,7 +110,7 @@ def command(
     Exit status: 0 all scored, 1 some failed or there was no image, 2 wrong use, 3 a
     model, a weight file or the output is at fault, 130 interrupted.
     """
-    form = _checked_format(form, out, resume, overwrite)
+    form = checked_format(form, out, resume, overwrite)
     if copy_best:
         _check_copy(copy_best[1], models)
 
@@ -144,7 +144,7 @@ def command(
         return all((name, model) in done for model in scorer.models)
 
     selecting = bool(best or worst)
-    on_terminal = not (out or selecting) and _is_terminal(sys.stdout)
+    on_terminal = not (out or selecting) and is_terminal(sys.stdout)
     names = _Names(paths, null, is_done)
     try:
         with (
@@ -194,7 +194,7 @@ def _load_opencv() -> None:
         opencv()
 
 
-def _checked_format(
+def checked_format(
     form: str | None, out: str | None, resume: bool, overwrite: bool
 ) -> str:
     """The format of the rows, if the options about the output go together."""
@@ -386,7 +386,7 @@ def _to_stdout(form: str, scorer: Any) -> Write:
 @contextlib.contextmanager
 def _progress(paths: Sequence[str], is_done: Callable[[str], bool]) -> Iterator[Any]:
     """A bar with rate and time left on stderr, or None where that is no terminal."""
-    if not _is_terminal(sys.stderr):
+    if not is_terminal(sys.stderr):
         yield None
         return
     from iqa_zoo.images import find_images
@@ -403,7 +403,7 @@ def _progress(paths: Sequence[str], is_done: Callable[[str], bool]) -> Iterator[
         yield bar
 
 
-def _is_terminal(stream: Any) -> bool:
+def is_terminal(stream: Any) -> bool:
     return stream is not None and stream.isatty()
 
 
