@@ -83,6 +83,12 @@ def kodak() -> Path:
 
 
 @pytest.fixture(scope="session")
+def calibration() -> Path:
+    """Five pairs of TID2013, `ref` and `dist`, and what the metrics' authors get."""
+    return _shared("data/calibration")
+
+
+@pytest.fixture(scope="session")
 def idealo() -> Path:
     """Five test photos of idealo's image-quality-assessment."""
     return _shared("data/idealo")
