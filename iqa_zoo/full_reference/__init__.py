@@ -35,7 +35,7 @@ SCHEMA = {
     "symmetric": bool,  # whether the two images may change places
     "differentiable": bool,  # whether `loss` gives a loss
     "has_map": bool,  # whether `return_map=True` gives one
-    "notes": [str],
+    "notes": cards._Optional([str]),
 }
 
 #: Decibels: a ceiling where scores of identical images, which are infinite, are
@@ -93,8 +93,8 @@ def loss(name: str, **arguments: Any) -> Callable[[Any, Any], Any]:
     """What to minimise to make images alike in the sense of a metric.
 
     The distance of the score from that of identical images: 1 - SSIM, GMSD. PSNR, which
-    has no finite best, is negated, and of an error that is never quite 0. Grey is not
-    rounded unless `luma_rounding=True` asks for it, with the gradient of unrounded grey.
+    has no finite best, is negated, and of an error that is never quite 0. Grey is only
+    rounded where `luma_rounding=True` asks for it, with the gradient of unrounded grey.
 
     Args:
         name: a metric whose card says that it is differentiable.
@@ -120,6 +120,8 @@ def loss(name: str, **arguments: Any) -> Callable[[Any, Any], Any]:
     if "luma_rounding" in known:
         arguments = {"luma_rounding": False, **arguments}
     best = card["identical"]
+    if "epsilon" in known:  # PSNR's
+        arguments = {"epsilon": 1e-8, **arguments}
 
     def value(y_true: Any, y_pred: Any) -> Any:
         import tensorflow as tf

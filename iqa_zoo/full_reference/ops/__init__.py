@@ -13,13 +13,13 @@ planes. A *value* is one number an image: a float for NumPy, (batch,) for Tensor
 the same arguments:
 
 - in: `luma`, `channels`, `mixed`, `double`
-- filters: `separable`, `filtered`, `box`, `padded`
+- filters: `separable`, `filtered`, `box`, `padded`, `cropped`, `together`
 - sampling: `every`, `halved`, `downsampled`, `expanded`, `imresize`
 - elementwise: `sqrt`, `power`, `magnitude`, `absolute`, `maximum`, `minimum`, `where`,
   `exp`, `log`, `cos`, `sin`, `arctan2`
-- one number an image: `mean`, `total`, `deviation`, `largest`, `smallest`, `median`,
-  `spread`
-- spectra: `fft2`, `ifft2`, `real`, `imag`
+- one number an image: `mean`, `total`, `deviation`, `mean_square`, `mean_absolute`,
+  `largest_absolute`, `largest`, `smallest`, `median`, `spread`
+- spectra: `spectrum`, `weighted`, `response`
 - shapes: `size`, `rows`, `columns`, `constant`
 - `tiled`, which runs a piece of a metric on strips that fit the cache
 
@@ -68,8 +68,9 @@ def apply(
     Args:
         core: the metric: `core(ops, reference, distorted, **arguments)` with a module
             of primitives and two images on 0..255, from which `luma`, `channels` and
-            `mixed` make planes. Gives a value and a map, or a value and None. Its name
-            without underscores is the metric's in error messages.
+            `mixed` make planes. Gives a value and a map, a function that makes the map
+            where that is extra work, or None. Its name without underscores is the
+            metric's in error messages.
         reference: (batch, height, width, channels), (height, width, channels) or
             (height, width), of 1 or 3 channels (RGB), uint8 or floating.
         distorted: of the same shape.

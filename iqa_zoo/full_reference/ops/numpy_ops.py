@@ -30,8 +30,6 @@ log = np.log
 cos = np.cos
 sin = np.sin
 arctan2 = np.arctan2
-real = np.real
-imag = np.imag
 
 
 def pair_of(
@@ -63,7 +61,8 @@ def run(
     for reference, distorted in zip(references, distorteds, strict=True):
         score, plane = core(reference, distorted)
         scores.append(float(score))
-        if return_map and plane is not None:
+        if return_map:
+            plane = plane() if callable(plane) else plane
             plane = plane.mean(-1) if plane.ndim == 3 else plane
             maps.append(plane.astype(np.float32, copy=False))
     if one:
@@ -200,6 +199,18 @@ def _inner(plane: Plane, height: int, width: int, padding: str) -> Plane:
     bottom = len(plane) - (height - 1) // 2
     right = plane.shape[1] - (width - 1) // 2
     return plane[height // 2 : bottom, width // 2 : right]
+
+
+def cropped(plane: Plane, margin: int) -> Plane:
+    """The plane without `margin` rows and columns at each side."""
+    return plane[margin : len(plane) - margin, margin : plane.shape[1] - margin]
+
+
+def together(
+    function: Callable[[Plane], Plane], planes: Sequence[Plane]
+) -> list[Plane]:
+    """`function` of each plane, which treats all channels alike."""
+    return [function(plane) for plane in planes]
 
 
 # Sampling.
@@ -353,6 +364,27 @@ def deviation(plane: Plane, ddof: int = 0) -> float:
     return float(found[0, 0]) * (plane.size / (plane.size - ddof)) ** 0.5
 
 
+def mean_square(first: Plane, second: Plane | None = None) -> float:
+    """The mean of squares, of a plane or image or of the difference of two."""
+    return _norm("NORM_L2SQR", first, second) / first.size
+
+
+def mean_absolute(first: Plane, second: Plane | None = None) -> float:
+    """The mean of absolute values; of what, as for `mean_square`."""
+    return _norm("NORM_L1", first, second) / first.size
+
+
+def largest_absolute(first: Plane, second: Plane) -> float:
+    """The largest absolute difference of two planes or images."""
+    return _norm("NORM_INF", first, second)
+
+
+def _norm(kind: str, first: Plane, second: Plane | None) -> float:
+    cv2 = opencv()
+    pair = (first,) if second is None else (first, second)
+    return float(cv2.norm(*pair, getattr(cv2, kind)))
+
+
 def largest(plane: Plane) -> float:
     """The largest value."""
     return float(plane.max())
@@ -376,18 +408,23 @@ def spread(value: float) -> float:
 # Spectra.
 
 
-def fft2(plane: Plane) -> Plane:
-    """The Fourier transform over rows and columns, complex64 of the same shape."""
+def spectrum(plane: Plane) -> Plane:
+    """The Fourier transform, of whose columns the first half stands for both."""
     from scipy import fft
 
-    return fft.fft2(plane, axes=(0, 1))
+    return fft.rfft2(plane)
 
 
-def ifft2(spectrum: Plane) -> Plane:
-    """The inverse of `fft2`; complex."""
+def weighted(spectrum: Plane, weights: Plane) -> Plane:
+    """A spectrum, each frequency by its weight."""
+    return spectrum * weights
+
+
+def response(spectrum: Plane, weights: Plane, like: Plane) -> Plane:
+    """The plane of a weighted spectrum, of the size of `like`."""
     from scipy import fft
 
-    return fft.ifft2(spectrum, axes=(0, 1))
+    return fft.irfft2(spectrum * weights, like.shape[:2], overwrite_x=True)
 
 
 # Shapes.

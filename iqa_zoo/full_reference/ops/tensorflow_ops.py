@@ -26,8 +26,6 @@ log = tf.math.log
 cos = tf.cos
 sin = tf.sin
 arctan2 = tf.atan2
-real = tf.math.real
-imag = tf.math.imag
 
 
 def pair_of(
@@ -63,11 +61,11 @@ def run(
     """The scores and, where asked for, the maps of a batch."""
     scores, plane = core(references, distorteds)
     scores = tf.cast(scores, tf.float32)
-    if return_map and plane is not None:
-        plane = tf.cast(tf.reduce_mean(plane, -1), tf.float32)
-    if one:
-        return scores[0], None if plane is None else plane[0]
-    return scores, plane
+    if not return_map:
+        return (scores[0] if one else scores), None
+    plane = plane() if callable(plane) else plane
+    plane = tf.cast(tf.reduce_mean(plane, -1), tf.float32)
+    return (scores[0], plane[0]) if one else (scores, plane)
 
 
 # Images to planes.
@@ -166,6 +164,18 @@ def _correlated(plane: Plane, kernel: Any) -> Plane:
     kernel = tf.constant(kernel[..., None, None], plane.dtype)
     kernel = tf.tile(kernel, (1, 1, plane.shape[-1], 1))
     return tf.nn.depthwise_conv2d(plane, kernel, (1, 1, 1, 1), "VALID")
+
+
+def cropped(plane: Plane, margin: int) -> Plane:
+    """The plane without `margin` rows and columns at each side."""
+    return plane[:, margin:-margin, margin:-margin]
+
+
+def together(
+    function: Callable[[Plane], Plane], planes: Sequence[Plane]
+) -> list[Plane]:
+    """`function` of each plane, which treats all channels alike."""
+    return tf.split(function(tf.concat(planes, -1)), len(planes), -1)
 
 
 # Sampling.
@@ -326,6 +336,22 @@ def deviation(plane: Plane, ddof: int = 0) -> Plane:
     return sqrt(total(apart * apart) / (count - ddof))
 
 
+def mean_square(first: Plane, second: Plane | None = None) -> Plane:
+    """The mean of squares, of a plane or image or of the difference of two."""
+    apart = first if second is None else first - second
+    return mean(apart * apart)
+
+
+def mean_absolute(first: Plane, second: Plane | None = None) -> Plane:
+    """The mean of absolute values; of what, as for `mean_square`."""
+    return mean(tf.abs(first if second is None else first - second))
+
+
+def largest_absolute(first: Plane, second: Plane) -> Plane:
+    """The largest absolute difference of two planes or images."""
+    return largest(tf.abs(first - second))
+
+
 def largest(plane: Plane) -> Plane:
     """The largest value."""
     return tf.reduce_max(plane, (1, 2, 3))
@@ -351,19 +377,22 @@ def spread(value: Plane) -> Plane:
 # Spectra.
 
 
-def fft2(plane: Plane) -> Plane:
-    """The Fourier transform over rows and columns, complex64 of the same shape."""
-    return _over_sides(tf.signal.fft2d, tf.cast(plane, tf.complex64))
-
-
-def ifft2(spectrum: Plane) -> Plane:
-    """The inverse of `fft2`; complex."""
-    return _over_sides(tf.signal.ifft2d, spectrum)
-
-
-def _over_sides(transform: Callable[[Plane], Plane], plane: Plane) -> Plane:
-    turned = transform(tf.transpose(plane, (0, 3, 1, 2)))
+def spectrum(plane: Plane) -> Plane:
+    """The Fourier transform, of whose columns the first half stands for both."""
+    turned = tf.signal.rfft2d(tf.transpose(plane, (0, 3, 1, 2)))
     return tf.transpose(turned, (0, 2, 3, 1))
+
+
+def weighted(spectrum: Plane, weights: Plane) -> Plane:
+    """A spectrum, each frequency by its weight."""
+    return spectrum * tf.cast(weights, spectrum.dtype)
+
+
+def response(spectrum: Plane, weights: Plane, like: Plane) -> Plane:
+    """The plane of a weighted spectrum, of the size of `like`."""
+    turned = tf.transpose(weighted(spectrum, weights), (0, 3, 1, 2))
+    plane = tf.signal.irfft2d(turned, size(like))
+    return tf.transpose(plane, (0, 2, 3, 1))
 
 
 # Shapes.
