@@ -45,14 +45,15 @@ def jsonl_row(result: Any, kind: Kind = SCORES) -> bytes:
 
 
 def csv_row(result: Any, kind: Kind = SCORES) -> bytes:
-    """A row of CSV, lists as JSON; names are written with the bytes that they have."""
+    """A row of CSV, lists as JSON."""
     cells = kind.to_row(result).values()
-    return _csv_line(
+    return csv_line(
         json.dumps(cell) if isinstance(cell, list) else cell for cell in cells
     )
 
 
-def _csv_line(cells: Any) -> bytes:
+def csv_line(cells: Iterable[Any]) -> bytes:
+    """A line of CSV; names are written with the bytes that they have."""
     text = io.StringIO()
     # All Pythons quote both line breaks when the terminator has them.
     csv.writer(text, lineterminator="\r\n").writerow(cells)
@@ -65,7 +66,7 @@ ROWS: dict[str, Callable[..., bytes]] = {"csv": csv_row, "jsonl": jsonl_row}
 
 def head(form: str, kind: Kind = SCORES) -> bytes:
     """The line that a file of rows begins with; none in JSON lines."""
-    return _csv_line(kind.fields) if form == "csv" else b""
+    return csv_line(kind.fields) if form == "csv" else b""
 
 
 HEADS = {form: head(form) for form in ROWS}
