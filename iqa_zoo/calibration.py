@@ -44,10 +44,11 @@ def percentile(value: float, quantiles: Mapping[str, Any], direction: str) -> fl
     Args:
         value: a score.
         quantiles: the card's table.
-        direction: "higher_is_better" or "lower_is_better".
+        direction: "higher_is_better", "lower_is_better" or "neither"; of the last,
+            what is lower counts as worse.
     """
     below = float(np.interp(value, quantiles["score"], quantiles["percent"]))
-    return below if direction == "higher_is_better" else 100 - below
+    return 100 - below if direction == "lower_is_better" else below
 
 
 def interval_table(
@@ -116,17 +117,18 @@ def conformal_half_width(errors: ArrayLike, coverage: float = 0.9) -> float:
 
 
 def interval(
-    value: float, table: Mapping[str, Any], scale: tuple[float, float]
+    value: float, table: Mapping[str, Any], scale: tuple[float, float] | None
 ) -> tuple[float, float]:
     """Where a photo's mean opinion probably is, within the scale.
 
     Args:
         value: its score.
         table: the card's `interval`.
-        scale: the lowest and the highest score.
+        scale: the lowest and the highest score; None where there are no bounds.
     """
     half = table["half_width"]
-    return max(scale[0], value - half), min(scale[1], value + half)
+    low, high = scale or (-math.inf, math.inf)
+    return max(low, value - half), min(high, value + half)
 
 
 def _finite(name: str, values: ArrayLike) -> NDArray[np.float64]:

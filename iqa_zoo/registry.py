@@ -4,7 +4,7 @@ import fnmatch
 import importlib
 import inspect
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,13 @@ import numpy as np
 
 from iqa_zoo import cards, store
 from iqa_zoo.arrays import check_finite
-from iqa_zoo.errors import CardError, UnknownNameError, UsageError, WeightsError
+from iqa_zoo.errors import (
+    CardError,
+    ImageError,
+    UnknownNameError,
+    UsageError,
+    WeightsError,
+)
 from iqa_zoo.files import sha256
 
 if TYPE_CHECKING:
@@ -21,6 +27,8 @@ if TYPE_CHECKING:
 
 #: The largest number that a builder is given: bins, mostly, which take memory.
 LARGEST_ARGUMENT = 10_000
+#: Where functions that cards name may be.
+HOMES = ("iqa_zoo.models.", "iqa_zoo.natural_scene.", "iqa_zoo.technical.")
 
 
 @dataclass(frozen=True)
@@ -49,12 +57,15 @@ class Entry:
 
     @property
     def input(self) -> Mapping[str, Any]:
-        """How a photo becomes the input: size, fit, shrink, enlarge, least."""
+        """How a photo becomes the input: size, fit, shrink, enlarge, least.
+
+        Of a measure the size is "native", and only `least` is beside it.
+        """
         return (self.weights or {}).get("input", self.card["input"])
 
     @property
     def task(self) -> str:
-        """What is judged, "quality" or "aesthetics"."""
+        """What is judged: "quality", "aesthetics", or, by a measure, one "property"."""
         task: str = (self.weights or {}).get("task", self.card["task"])
         return task
 
@@ -62,6 +73,11 @@ class Entry:
     def output(self) -> Mapping[str, Any]:
         """Kind, scale, bins and direction of the output."""
         return self.card["output"]
+
+    @property
+    def is_measure(self) -> bool:
+        """Whether it is a hand-made measure, and no network."""
+        return "measure" in self.card
 
     def content(self) -> bytes:
         """The weight set's file, checked; one of others is fetched if it is missing."""
@@ -175,6 +191,8 @@ def resolve(name: str | os.PathLike[str], weights: str | None = "default") -> En
     if weights != "default":
         tag = weights
     tag = tag or entry.card.get("default_weights")
+    if tag is None and entry.is_measure and not sets:
+        return entry
     if tag is None and sets:
         judged = tasks(entry.card)
         raise WeightsError(
@@ -195,7 +213,7 @@ def resolve(name: str | os.PathLike[str], weights: str | None = "default") -> En
 
 def _find(text: str) -> tuple[Entry, str | None, bool]:
     """A model without weights, the tag in its name, whether it is a run's folder."""
-    known = cards.all_cards()
+    known = cards.own_cards()
     stem, _, last = text.rpartition(".")
     ways = ((text, None), (stem, last))
     for base, tag in ways:
@@ -232,6 +250,11 @@ def _builder_package(card: Mapping[str, Any], name: str) -> str | None:
     Raises:
         CardError: its builder, or the number of its parameters, is of no model here.
     """
+    if "measure" in card:
+        known = {measure["measure"] for measure in cards.measure_cards().values()}
+        if card["measure"] not in known:
+            raise CardError(f"{name}: no measure here is {card['measure']!r}.")
+        return None
 
     def fits(known: Mapping[str, Any]) -> bool:
         return all(card[key] == known[key] for key in ("builder", "parameters"))
@@ -254,11 +277,63 @@ def _with_default_weights() -> str:
     return ", ".join(names) or "there is none"
 
 
+@dataclass(frozen=True)
+class Measure:
+    """A hand-made measure, ready to use.
+
+    Attributes:
+        entry: what it is.
+        function: from pixels, uint8 RGB (h, w, 3), and arrays to the score.
+        arrays: those of its weight set, by name; empty where it has none.
+    """
+
+    entry: Entry
+    function: "Callable[[np.ndarray, Mapping[str, np.ndarray]], float]"
+    arrays: "Mapping[str, np.ndarray]"
+
+    def score(self, image: Any) -> float:
+        """The score of an image, in its own size.
+
+        Args:
+            image: a path, encoded bytes, or what `iqa_zoo.images.read_image` takes.
+
+        Raises:
+            ImageError: it cannot be read, or is too small.
+        """
+        from iqa_zoo.images import name_of, read_image
+
+        pixels = read_image(image)
+        check_large_enough(self.entry, *pixels.shape[:2], name_of(image))
+        return float(self.function(pixels, self.arrays))
+
+
+def check_large_enough(entry: Entry, height: int, width: int, name: str) -> None:
+    """Raise ImageError where a photo is smaller than the model can judge."""
+    least = entry.input["least"]
+    if min(height, width) < least:
+        message = (
+            f"{name}: {width} x {height} pixels; {entry.name} needs at least {least} a "
+            "side."
+        )
+        raise ImageError("too_small", message, name)
+
+
+def load_measure(entry: Entry) -> Measure:
+    """A measure with its arrays.
+
+    Raises:
+        WeightsError: its weight file is missing, or is not what its card says.
+    """
+    arrays = entry.arrays() if entry.weights else {}
+    check_finite(arrays, f"The weight file of {entry.name}")
+    return Measure(entry, _function(entry.card["measure"]), arrays)
+
+
 def load_model(
     name: str | os.PathLike[str],
     weights: str | os.PathLike[str] | None = "default",
     **arguments: Any,
-) -> "keras.Model":
+) -> "keras.Model | Measure":
     """A compiled Keras network, built by our code and filled with checked arrays.
 
     Args:
@@ -269,14 +344,36 @@ def load_model(
         **arguments: the builder's, say ``bins=5``; they win over the card's.
 
     Returns:
-        A network that takes `image`, float32 RGB 0..255 (batch, height, width, 3).
+        A network that takes `image`, float32 RGB 0..255 (batch, height, width, 3); of
+        a hand-made measure, an object with the method `score(image)`.
 
     Raises:
         UnknownNameError: no such model, weight set or argument.
         WeightsError: a file is missing, or is not what its card says.
 
-    What `model.save` of it wrote is read by `keras.saving.load_model` once
+    What `model.save` of a network wrote is read by `keras.saving.load_model` once
     `iqa_zoo.models.losses` is imported, which holds its loss.
+    """
+    entry = resolve(name, None)
+    if not entry.is_measure:
+        return load_network(name, weights, **arguments)
+    if arguments:
+        raise UnknownNameError(f"argument of {entry.name}", min(arguments), [])
+    has_weights = "weights" in entry.card
+    if has_weights and not isinstance(weights, str):
+        raise UsageError(f"{entry.name} is a measure, which needs one of its weights.")
+    return load_measure(resolve(name, weights if has_weights else "default"))
+
+
+def load_network(
+    name: str | os.PathLike[str],
+    weights: str | os.PathLike[str] | None = "default",
+    **arguments: Any,
+) -> "keras.Model":
+    """The network of a model that is one; see `load_model`.
+
+    Raises:
+        UsageError: it is a hand-made measure.
     """
     if isinstance(weights, str) and weights not in ("default", "imagenet"):
         tags = resolve(name, None).card.get("weights", {})
@@ -289,6 +386,8 @@ def load_model(
         entry, source = resolve(name, None), None
     else:
         entry = source = resolve(name, weights)
+    if entry.is_measure:
+        raise UsageError(f"{entry.name} is a hand-made measure and no network.")
     # Read first: a large network is not built for a file that is missing or another.
     published = None
     arrays = source.arrays() if source else {}
@@ -323,14 +422,24 @@ def add(name: str, file: str | os.PathLike[str]) -> Path:
         if base not in cards.backbone_cards():
             entry = resolve(name)
             arrays = _convert(entry.weights, published, name, entry.package)
-            fill(_build(entry, entry, {}), arrays, name)
+            if entry.is_measure:
+                check_finite(arrays, str(file))
+                _function(entry.card["measure"])(_trial(entry), arrays)
+            else:
+                fill(_build(entry, entry, {}), arrays, name)
             return
         for model, card in cards.all_cards().items():
             if card.get("backbone") == base:
-                fill_backbone(load_model(model, None), card, published)
+                fill_backbone(load_network(model, None), card, published)
                 return
 
     return store.add(name, file, check)
+
+
+def _trial(entry: Entry) -> np.ndarray:
+    """A small picture, (h, w, 3), on which every measure works."""
+    side = 4 * entry.input["least"]
+    return np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
 
 
 def _check_amount(arrays: "Mapping[str, np.ndarray]", source: Entry) -> None:
@@ -492,12 +601,12 @@ def _function(reference: str, package: str | None = None) -> Any:
     """The function that a card names as `module:function`.
 
     The builder of a run is that of a known model, since its card can come with
-    someone's weights. Functions are in `iqa_zoo.models`, or in the installed package
-    that brought the card.
+    someone's weights. Functions are in `HOMES`, or in the installed package that
+    brought the card.
     """
     module, _, function = reference.partition(":")
     is_theirs = package is not None and f"{module}.".startswith(f"{package}.")
-    if not module.startswith("iqa_zoo.models.") and not is_theirs:
+    if not module.startswith(HOMES) and not is_theirs:
         where = "iqa_zoo.models" + (f" or {package}" if package else "")
         raise CardError(f"{reference!r} is not in {where}, as builders must be.")
     try:

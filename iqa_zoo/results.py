@@ -15,11 +15,12 @@ class ImageScore:
             ``<array>`` where it had none.
         model: the model's name with its tag, or its folder.
         value: the score on the model's scale; None where it failed.
-        std: how far opinions on this image spread, on the same scale.
+        std: how far opinions on this image spread, on the same scale; None where the
+            model says nothing of it.
         distribution: share of the opinions in each bin of the scale, low to high,
-            summing to 1.
-        scale: lowest and highest score.
-        direction: ``"higher_is_better"`` or ``"lower_is_better"``.
+            summing to 1; likewise.
+        scale: lowest and highest score; None where there are no bounds.
+        direction: ``"higher_is_better"``, ``"lower_is_better"`` or ``"neither"``.
         percentile: share of photos, 0 to 100, that the model finds worse than this one;
             of the set that its card names, None where that names none.
         interval: where the mean opinion of people probably is, on the same scale; how

@@ -187,16 +187,14 @@ class Scorer:
         height, width = photo.height, photo.width
         looks: list[Any] = []
         for entry, _ in self._judges:
-            rule = entry.input
-            if min(height, width) < rule["least"]:
-                message = (
-                    f"{name}: {width} x {height} pixels; {entry.name} needs at least "
-                    f"{rule['least']} a side."
-                )
-                error = ImageError("too_small", message, name)
+            try:
+                registry.check_large_enough(entry, height, width, name)
+            except ImageError as error:
                 looks.append(_failed(name, entry.name, error))
                 continue
-            looks.append(photo.fitted(rule))
+            looks.append(
+                photo.pixels() if entry.is_measure else photo.fitted(entry.input)
+            )
         return looks
 
     def _scores(self, chunk: "list[_Look]") -> Iterator[ImageScore]:
@@ -272,27 +270,32 @@ def _failed(name: str, model: str, error: ImageError) -> ImageScore:
 
 
 def _judged(name: str, entry: registry.Entry, shares: np.ndarray) -> ImageScore:
-    """The score that a distribution, float32 (bins,), stands for."""
+    """The score that an output (1,) is, or a distribution (bins,) stands for."""
     if not np.isfinite(shares).all():
         message = f"{name}: {entry.name} answers with NaN or infinity."
         return _failed(name, entry.name, ImageError("non_finite", message, name))
-    low, high = map(float, entry.output["scale"])
-    mean, std = mean_and_std(shares, (low, high))
-    # Shares sum to 1 but for rounding, which must not lead out of the scale.
-    value = float(np.clip(mean, low, high))
-    direction = entry.output["direction"]
-    weights = entry.weights or {}
+    output, weights = entry.output, entry.weights or {}
+    scale = tuple(map(float, output["scale"])) if "scale" in output else None
+    std, distribution = None, None
+    if output["kind"] == "distribution":
+        mean, spread = mean_and_std(shares, scale)
+        # Shares sum to 1 but for rounding, which must not lead out of the scale.
+        value, std = float(np.clip(mean, *scale)), float(spread)
+        distribution = tuple(shares.astype(np.float64).tolist())
+    else:
+        value = float(shares[0])
+    direction = output["direction"]
     quantiles, known = weights.get("quantiles"), weights.get("interval")
     return ImageScore(
         name,
         entry.name,
         value=value,
-        std=float(std),
-        distribution=tuple(shares.astype(np.float64).tolist()),
-        scale=(low, high),
+        std=std,
+        distribution=distribution,
+        scale=scale,
         direction=direction,
         percentile=percentile(value, quantiles, direction) if quantiles else None,
-        interval=interval(value, known, (low, high)) if known else None,
+        interval=interval(value, known, scale) if known else None,
     )
 
 

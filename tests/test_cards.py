@@ -28,6 +28,7 @@ WEIGHTS = {
     "command": "pytest",
     "seed": 1,
     "trained_on": 0,
+    "limits": ["not for drawings"],
     "arguments": {"bins": 10},
     "litert": {**FILE, "file": "a.tflite"},
     "seen": {**FILE, "file": "a.seen.txt"},

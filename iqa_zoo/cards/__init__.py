@@ -2,7 +2,8 @@
 
 A card is a plain dict with the TOML's own keys. `SCHEMA` names every key that a card
 may have; an unknown or a missing one is an error that names the file and the key.
-Cards of backbones (the ImageNet networks that models are built on) are in `backbones/`.
+Cards of backbones (the ImageNet networks that models are built on) are in `backbones/`,
+those of hand-made measures, which are functions and no networks, in `measures/`.
 Cards of other packages are found through the entry points of the group `GROUP`.
 """
 
@@ -56,6 +57,8 @@ INPUT = {
     "network_least": _Optional(COUNT),  # a side that the network can take; else `least`
 }
 TASK = ("quality", "aesthetics")
+#: A measure may also be of one property alone, say of how much noise there is.
+MEASURED = (*TASK, "property")
 FILE = {"file": str, "bytes": COUNT, "sha256": str}
 #: A file that others publish, with what they say of it. One of the hashes must be
 #: there, unless `unhashed` says why there is none, and one of the two sizes.
@@ -116,7 +119,7 @@ KINDS = ("own", "local", "external")
 WEIGHTS = {
     "kind": ("own", "local"),
     **FILE,
-    "dtype": ("float16", "float32"),
+    "dtype": ("float16", "float32", "float64"),
     "arrays": COUNT,
     "licence": str,
     "data": str,
@@ -147,6 +150,8 @@ EXTERNAL = {
     "quantiles": _Optional(QUANTILES),
     "interval": _Optional(INTERVAL),
 }
+PAPER = {"title": str, "authors": str, "venue": str, "year": int, "url": str}
+DIRECTION = ("higher_is_better", "lower_is_better")
 SCHEMA = {
     "title": str,
     "family": str,
@@ -160,15 +165,33 @@ SCHEMA = {
     "default_weights": _Optional(str),
     "preferred": _Optional(bool),  # the model that `score` uses when none is named
     "arguments": _Optional(dict),
-    "paper": {"title": str, "authors": str, "venue": str, "year": int, "url": str},
+    "paper": PAPER,
     "input": INPUT,
     "output": {
         "kind": ("distribution",),
         "scale": [NUMBER, NUMBER],
         "bins": COUNT,
-        "direction": ("higher_is_better", "lower_is_better"),
+        "direction": DIRECTION,
     },
     "recipe": [STAGE],
+    "weights": _Optional(dict),
+}
+#: A hand-made measure: a function of the photo in its own size.
+MEASURE = {
+    "title": str,
+    "family": str,
+    "task": MEASURED,
+    "summary": str,
+    "limits": [str],
+    "measure": str,  # module:function, from pixels and arrays to the score
+    "default_weights": _Optional(str),  # those without weights take no arrays
+    "paper": PAPER,
+    "input": {"size": "native", "least": COUNT},
+    "output": {
+        "kind": "score",
+        "scale": _Optional([NUMBER, NUMBER]),  # where there are bounds
+        "direction": (*DIRECTION, "neither"),
+    },
     "weights": _Optional(dict),
 }
 BACKBONE = {
@@ -193,6 +216,18 @@ def all_cards() -> Mapping[str, Card]:
     return {path.stem: _read(path, SCHEMA) for path in sorted(FOLDER.glob("*.toml"))}
 
 
+@cache
+def measure_cards() -> Mapping[str, Card]:
+    """The packaged cards of hand-made measures by name, sorted."""
+    paths = sorted((FOLDER / "measures").glob("*.toml"))
+    return {path.stem: _read(path, MEASURE) for path in paths}
+
+
+def own_cards() -> Mapping[str, Card]:
+    """The packaged cards of networks and of measures by name, sorted."""
+    return dict(sorted({**all_cards(), **measure_cards()}.items()))
+
+
 class Added(NamedTuple):
     """A card of another package."""
 
@@ -214,7 +249,7 @@ def added_cards() -> Mapping[str, Added]:
 def known_cards() -> Mapping[str, Card]:
     """Our cards and those that other packages add, by model name, sorted."""
     added = {name: found.card for name, found in added_cards().items()}
-    return dict(sorted({**all_cards(), **added}.items()))
+    return dict(sorted({**own_cards(), **added}.items()))
 
 
 def find_added(name: str) -> Added | None:
@@ -238,7 +273,7 @@ def _scan() -> tuple[dict[str, Added], dict[str, CardError]]:
     broken: dict[str, CardError] = {}
     files = {
         file: name
-        for cards in (all_cards(), backbone_cards())
+        for cards in (own_cards(), backbone_cards())
         for name, card in cards.items()
         for file in _published(card)
     }
@@ -251,7 +286,7 @@ def _scan() -> tuple[dict[str, Added], dict[str, CardError]]:
         for path in paths:
             name = path.stem
             try:
-                if name in all_cards() or name in added or "." in name:
+                if name in own_cards() or name in added or "." in name:
                     raise CardError(
                         f"{path}: {name!r} is taken or has a dot, which stands before "
                         "a weight set. Give the file another name."
@@ -324,8 +359,11 @@ def backbone_card(name: str) -> Card:
 
 def check_card(card: Mapping[str, Any], name: str) -> None:
     """Raise CardError where `card` breaks the schema; `name` is used in the message."""
-    _check(card, SCHEMA, name, "")
-    _check_sides(card["input"], name, "")
+    if "measure" in card:
+        _check(card, MEASURE, name, "")
+    else:
+        _check(card, SCHEMA, name, "")
+        _check_sides(card["input"], name, "")
     for tag, weights in card.get("weights", {}).items():
         here, schema = f"weights.{tag}.", WEIGHTS
         if isinstance(weights, Mapping):  # its kind says which keys it may have
@@ -369,7 +407,7 @@ def _read(path: Path, schema: dict[str, Any]) -> Card:
     except (OSError, ValueError, RecursionError) as error:
         raise CardError(f"Cannot read the card {path}: {error}.") from error
     _check_depth(card, path)
-    if schema is SCHEMA:
+    if schema is not BACKBONE:
         check_card(card, str(path))
     else:
         _check(card, schema, str(path), "")

@@ -11,7 +11,7 @@ from iqa_zoo.cli import visible
 from iqa_zoo.cli.completion import model_names
 from iqa_zoo.errors import UnknownNameError, UsageError
 
-TASKS: Any = cards.SCHEMA["task"]
+TASKS: Any = cards.MEASURED
 
 
 class _ListByDefault(click.Group):
@@ -75,9 +75,12 @@ def list_cards(pattern: str, task: str | None, form: str) -> None:
             star = "*" if row["preferred"] else ""
             for (judged, size), tags in _groups(row).items():
                 if task in (None, judged):
+                    count = row["parameters"]
+                    without = "none yet" if count else "needs none"
                     click.echo(
                         f"{row['name'] + star:<{width}}{judged:<12}{size:<11}"
-                        f"{row['parameters']:>11,}  {', '.join(tags) or 'none yet'}"
+                        f"{f'{count:,}' if count else '-':>11}  "
+                        f"{', '.join(tags) or without}"
                     )
 
 
@@ -88,7 +91,7 @@ def _row(name: str, card: Mapping[str, Any]) -> dict[str, Any]:
         "title": card["title"],
         "task": card["task"],
         "size": card["input"]["size"],
-        "parameters": card["parameters"],
+        "parameters": card.get("parameters"),
         "weights": list(sets),
         "tasks": {tag: registry.tasks(card)[tag] for tag in sets},
         "sizes": {
@@ -110,8 +113,8 @@ def _groups(row: Mapping[str, Any]) -> dict[tuple[str, str], list[str]]:
     return groups or {(row["task"], _by(row["size"])): []}
 
 
-def _by(size: Sequence[int]) -> str:
-    return "x".join(map(str, size))
+def _by(size: Sequence[int] | str) -> str:
+    return size if isinstance(size, str) else "x".join(map(str, size))
 
 
 @command.command()
@@ -145,16 +148,15 @@ def show(name: str, form: str) -> None:
     click.echo(f"{name}: {card['title']}\n")
     click.echo(click.wrap_text(card["summary"], 79))
     paper, output = card["paper"], card["output"]
-    low, high = output["scale"]
     lines = {
         "paper": f"{paper['authors']}: {paper['title']}. {paper['venue']}, "
         f"{paper['year']}. {paper['url']}",
         "task": card["task"],
         "input": _said_input(card["input"]),
-        "output": f"{output['kind']} of {output['bins']} bins from {low} to {high}, "
-        f"{output['direction'].replace('_', ' ')}",
-        "parameters": f"{card['parameters']:,}",
+        "output": _said_output(output),
     }
+    if "parameters" in card:
+        lines["parameters"] = f"{card['parameters']:,}"
     click.echo()
     _print_lines(lines, "")
     click.echo("\nlimits")
@@ -166,7 +168,7 @@ def show(name: str, form: str) -> None:
         if "input" in weights:
             weights = {**weights, "input": _said_input(weights["input"])}
         _print_lines(weights, "  ")
-    if not card.get("weights"):
+    if not card.get("weights") and not entry.is_measure:
         click.echo(
             f"\nNo trained weights yet: iqa-zoo train --model {name} makes some."
         )
@@ -182,13 +184,25 @@ def _visible(value: Any) -> Any:
 
 
 def _said_input(rule: Mapping[str, Any]) -> str:
-    """How a photo becomes the network's input, in words."""
+    """How a photo becomes the model's input, in words."""
+    if rule["size"] == "native":
+        return f"the photo in its own size; at least {rule['least']} pixels a side"
     height, width = rule["size"]
     return (
         f"{width} x {height} pixels; photos are fitted by {rule['fit']}, shrunk by "
         f"{rule['shrink']}, enlarged by {rule['enlarge']}; at least {rule['least']} "
         "pixels a side"
     )
+
+
+def _said_output(output: Mapping[str, Any]) -> str:
+    """What the model answers with, in words."""
+    kind = output["kind"] + (f" of {output['bins']} bins" if "bins" in output else "")
+    bounds = " from {} to {}".format(*output["scale"]) if "scale" in output else ""
+    direction = {"neither": "neither high nor low is better"}.get(
+        output["direction"], output["direction"].replace("_", " ")
+    )
+    return f"{kind}{bounds}, {direction}"
 
 
 def _print_lines(table: Mapping[str, Any], indent: str) -> None:

@@ -57,22 +57,28 @@ class Table:
 
     def line(self, score: ImageScore) -> str:
         """One score, or the code and the reason why there is none."""
-        if score.value is None or score.std is None or score.scale is None:
+        if score.value is None:
             reason = (score.message or "").removeprefix(f"{score.path}: ")
             right = f"{score.path}  ({reason})"
             return self._join("-", "", {}, score.error, score.model, right, fg="red")
-        low, high = score.scale
-        good = (score.value - low) / (high - low)
-        if score.direction == "lower_is_better":
-            good = 1 - good
+        drawn, style = "", {}
+        if score.scale is not None and score.direction != "neither":
+            low, high = score.scale
+            good = (score.value - low) / (high - low)
+            if score.direction == "lower_is_better":
+                good = 1 - good
+            colours = ((1 / 3, "red"), (2 / 3, "yellow"), (math.inf, "green"))
+            style["fg"] = next(colour for end, colour in colours if good < end)
+            if score.distribution is not None:
+                drawn = f"{low:g} {self._draw(score.distribution)} {high:g}"
         return self._join(
             f"{score.value:.2f}",
-            f"{self._sign}{score.std:.2f}",
+            "" if score.std is None else f"{self._sign}{score.std:.2f}",
             _calibrated(score),
-            f"{low:g} {self._draw(score.distribution or ())} {high:g}",
+            drawn,
             score.model,
             score.path,
-            fg="red" if good < 1 / 3 else "yellow" if good < 2 / 3 else "green",
+            **style,
         )
 
     def _join(

@@ -118,7 +118,7 @@ def verify() -> None:
 def _sets() -> Iterator[tuple[str, Path, Mapping[str, Any]]]:
     """Name, place and table of every weight file that cards name."""
     models = {
-        name: (card, store.own_folder()) for name, card in cards.all_cards().items()
+        name: (card, store.own_folder()) for name, card in cards.own_cards().items()
     }
     models |= {name: (x.card, x.folder) for name, x in cards.added_cards().items()}
     for name, (card, folder) in models.items():

@@ -1,9 +1,10 @@
-"""Engines run a network: LiteRT on CPUs, TensorFlow on GPUs.
+"""Engines run a network: LiteRT on CPUs, TensorFlow on GPUs; or a hand-made measure.
 
 An engine has `batch`, the number of images that it likes to get at once, and
 `predict(images, threads=1)`: uint8 images (height, width, 3), all of the network's
-input size, in; its output as float32 (n, bins), one row an image, back. `predict` may
-be called from several threads. It raises MemoryError where there is too little.
+input size, in; its output as float32 (n, bins), one row an image, back. A measure takes
+images of any size, one at a time, and gives float64 (n, 1). `predict` may be called
+from several threads. It raises MemoryError where there is too little.
 """
 
 import contextlib
@@ -17,6 +18,7 @@ import numpy as np
 
 from iqa_zoo import registry, store
 from iqa_zoo.engines.litert import LiteRT
+from iqa_zoo.engines.measured import Measured
 from iqa_zoo.errors import UnknownNameError, WeightsError
 from iqa_zoo.files import sha256
 
@@ -33,7 +35,7 @@ class Engine(Protocol):
     batch: int
 
     def predict(self, images: Sequence[np.ndarray], threads: int = 1) -> np.ndarray:
-        """The network's output for each image, float32 (n, bins)."""
+        """The output for each image, float32 (n, bins) or float64 (n, 1)."""
 
 
 def make_engine(entry: registry.Entry, engine: str = "auto") -> Engine:
@@ -46,7 +48,7 @@ def make_engine(entry: registry.Entry, engine: str = "auto") -> Engine:
             "tensorflow" where TensorFlow can use a GPU, else "litert". TensorFlow is
             only asked where CUDA_VISIBLE_DEVICES does not hide all GPUs and the system
             has a device of NVIDIA (/dev/nvidia0 and so on), of AMD (/dev/kfd) or of
-            Windows below it (/dev/dxg).
+            Windows below it (/dev/dxg). A measure has one engine, whichever is named.
 
     Raises:
         UnknownNameError: no such engine.
@@ -54,6 +56,8 @@ def make_engine(entry: registry.Entry, engine: str = "auto") -> Engine:
     """
     if engine not in ENGINES:
         raise UnknownNameError("engine", engine, ENGINES)
+    if entry.is_measure:
+        return Measured(registry.load_measure(entry))
     if entry.weights is None:
         raise WeightsError(
             f"{entry.name} has no trained weights, so it cannot score. Name a weight "
@@ -64,7 +68,7 @@ def make_engine(entry: registry.Entry, engine: str = "auto") -> Engine:
         from iqa_zoo.engines.tensorflow import TensorFlow
 
         with _float32():
-            network = registry.load_model(entry.name)
+            network = registry.load_network(entry.name)
         return TensorFlow(network, entry.input["size"])
     content = entry.litert_bytes()
     if content is None:
@@ -85,7 +89,7 @@ def _converted(entry: registry.Entry, weights: Mapping[str, Any]) -> bytes:
         from iqa_zoo.engines.convert import to_litert
 
         with _float32():
-            network = registry.load_model(entry.name)
+            network = registry.load_network(entry.name)
         return to_litert(network, (height, width), output=kind, scale=scale)
 
     network = (

@@ -133,6 +133,16 @@ class Photo:
                 self._fitted[key] = fit_by(rule, pixels)
         return self._fitted[key]
 
+    def pixels(self) -> Pixels:
+        """The picture in its own size, uint8 `(height, width, 3)`.
+
+        Raises:
+            ImageError: the image is damaged, or there is too little memory.
+        """
+        if 1 not in self._pixels and self._encoded:
+            self._pixels[1] = self._encoded.pixels()
+        return self._pixels[1]
+
     def _scale(self, rule: Mapping[str, Any]) -> int:
         """Which part of each side is decoded: 1, or one in 2 or 4."""
         if (

@@ -570,9 +570,9 @@ def started(
         start = name if tagged or "default_weights" in entry.card else "imagenet"
     if start in ("random", "imagenet"):
         weights = None if start == "random" else "imagenet"
-        return registry.load_model(name, weights), None
+        return registry.load_network(name, weights), None
     source = registry.resolve(start)
-    network = registry.load_model(name, None)
+    network = registry.load_network(name, None)
     registry.fill(network, source.arrays(), source.name)
     return network, source
 

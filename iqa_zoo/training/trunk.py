@@ -10,7 +10,7 @@ import json
 import logging
 import math
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,7 +34,7 @@ def below(network: keras.Model, layer: str) -> keras.Model | None:
     """The part of `network` up to and with `layer`; None where that is "none"."""
     if layer == "none":
         return None
-    return keras.Model(network.inputs, _layer(network, layer).output)
+    return keras.Model(network.inputs[0], _layer(network, layer).output)
 
 
 def above(network: keras.Model, layer: str, upto: str | None = None) -> keras.Model:
@@ -45,7 +45,7 @@ def above(network: keras.Model, layer: str, upto: str | None = None) -> keras.Mo
     Raises:
         UnknownNameError: no layer of that name.
     """
-    start = network.inputs if layer == "none" else _layer(network, layer).output
+    start = network.inputs[0] if layer == "none" else _layer(network, layer).output
     end = network.outputs[0] if upto is None else _layer(network, upto).output
     return keras.Model(start, end)
 
@@ -55,6 +55,19 @@ def _layer(network: keras.Model, name: str) -> keras.layers.Layer:
     if name not in names:
         raise UnknownNameError("layer", name, names)
     return network.get_layer(name)
+
+
+def frozen(network: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
+    """A network as a function, to be used in a `tf.function`, with the weights of now.
+
+    TensorFlow sees constants in place of variables and fuses a convolution with the
+    normalisation and the activation behind it, which takes a third of the time away.
+    """
+    weights = [
+        [variable.numpy() for variable in variables]
+        for variables in (network.trainable_variables, network.non_trainable_variables)
+    ]
+    return lambda x: network.stateless_call(*weights, x, training=False)[0]
 
 
 class Sized(NamedTuple):
@@ -225,13 +238,15 @@ def _compute(
 ) -> None:
     shape, dtype = _kept(trunk, rule, views)
 
+    answer = frozen(trunk) if trunk is not None else None
+
     @tf.function(reduce_retracing=True)
     def run(images: tf.Tensor) -> tf.Tensor:
-        if trunk is None:
+        if answer is None:
             return images[:, None]
         images = tf.cast(images, tf.float32)
         both = [images, images[:, :, ::-1]][:views]
-        return tf.stack([tf.cast(trunk(x), tf.float16) for x in both], axis=1)
+        return tf.stack([tf.cast(answer(x), tf.float16) for x in both], axis=1)
 
     logger.info("Preparing %d pictures in %s.", len(paths), place.parent)
     try:

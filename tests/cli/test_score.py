@@ -365,7 +365,7 @@ def test_wrong_use(arguments):
 
 
 def test_near_names_are_told():
-    assert "Did you mean score?" in iqa_zoo("scroe").stderr
+    assert "Did you mean score" in iqa_zoo("scroe").stderr
     assert "nima-mobilenetv2" in iqa_zoo("score", "p", "-m", "nima-mobilnet").stderr
 
 

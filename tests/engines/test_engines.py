@@ -24,11 +24,11 @@ def built(monkeypatch, tmp_path):
     content = tiny.litert()
     names = []
 
-    def load_model(name):
+    def load_network(name):
         names.append(str(name))
         return tiny.network()
 
-    monkeypatch.setattr(registry, "load_model", load_model)
+    monkeypatch.setattr(registry, "load_network", load_network)
     monkeypatch.setattr(convert, "to_litert", lambda *_, **__: content)
     monkeypatch.setenv("IQA_ZOO_HOME", str(tmp_path / "store"))
     return names
@@ -147,7 +147,7 @@ def test_networks_are_built_of_32_bits(built, tmp_path, monkeypatch):
     policies = []
     monkeypatch.setattr(
         registry,
-        "load_model",
+        "load_network",
         lambda name: (
             policies.append(keras.config.dtype_policy().name) or tiny.network()
         ),
