@@ -342,7 +342,10 @@ def resize_taps(length: int, count: int, method: str) -> tuple[Plane, Plane]:
 
 def magnitude(first: Plane, second: Plane) -> Plane:
     """√(a² + b²)."""
-    return opencv().magnitude(first, second)
+    # The last bits of OpenCV's depend on where in memory the planes lie.
+    square = first * first
+    square += second * second
+    return np.sqrt(square, out=square)
 
 
 # One number an image.
