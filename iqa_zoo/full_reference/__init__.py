@@ -20,7 +20,7 @@ from iqa_zoo.errors import CardError, UnknownNameError, UsageError
 FOLDER = Path(__file__).parent
 
 DIRECTIONS = ("higher_is_better", "lower_is_better", "nearest_is_best")
-_NUMBER = (int, float, str)  # "inf" and "-inf" are written as text
+_NUMBER = (int, float, str)  # infinity is written "inf"
 
 #: What a metric's card has.
 SCHEMA = {
@@ -148,11 +148,10 @@ def streaming(name: str, **arguments: Any) -> Any:
         UnknownNameError: no metric of that name.
         UsageError: the metric has no such argument.
     """
-    import keras
-    import tensorflow as tf
-
     function = metric(name)
     _check_arguments(name, inspect.signature(function).parameters, arguments)
+    import keras
+    import tensorflow as tf
 
     def scores(y_true: Any, y_pred: Any) -> Any:
         found = function(

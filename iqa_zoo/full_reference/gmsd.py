@@ -49,7 +49,7 @@ def gmsd(
 def ms_gmsd(reference: Any, distorted: Any, *, data_range: float = 255) -> Any:
     """Multi-scale GMSD of unrounded luma, 0 to about 0.5, lower is better.
 
-    Zhang, Sun, Zhang and Wang, ICASSP 2017. Arguments as of `gmsd`.
+    Zhang, Sander and Bermak, ICASSP 2017. Arguments as of `gmsd`.
     """
     return apply(
         _ms_gmsd,
@@ -69,6 +69,7 @@ def ms_gmsdc(reference: Any, distorted: Any, *, data_range: float = 255) -> Any:
         distorted,
         least=17,
         data_range=data_range,
+        name="ms_gmsdc",
         chromatic=True,
     )
 
@@ -119,9 +120,8 @@ def _ms_gmsd(
     score = ops.sqrt(square)
     if not chromatic:
         return score, None
-    error = 1.0
-    for first, second in list(zip(*planes, strict=True))[1:]:
-        error = error * ops.sqrt(ops.mean_square(first, second))
+    errors = [ops.mean_square(*pair) for pair in list(zip(*planes, strict=True))[1:]]
+    error = ops.sqrt(errors[0] + errors[1])
     # Of the paper: how far colour counts beside structure, which masks it.
     share = 2 / (1 + 0.32 * ops.exp(-15 * score)) - 1
     return share * score + (1 - share) * 0.01 * error, None

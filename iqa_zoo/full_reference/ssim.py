@@ -73,6 +73,7 @@ def ssim_fullres(
         data_range=data_range,
         return_map=return_map,
         luma_rounding=luma_rounding,
+        name="ssim_fullres",
         shrunk=False,
     )
 

@@ -61,6 +61,7 @@ def apply(
     least: int,
     data_range: float,
     return_map: bool = False,
+    name: str = "",
     **arguments: Any,
 ) -> Any:
     """The scores that a metric gives to images.
@@ -69,14 +70,15 @@ def apply(
         core: the metric: `core(ops, reference, distorted, **arguments)` with a module
             of primitives and two images on 0..255, from which `luma`, `channels` and
             `mixed` make planes. Gives a value and a map, a function that makes the map
-            where that is extra work, or None. Its name without underscores is the
-            metric's in error messages.
+            where that is extra work, or None.
         reference: (batch, height, width, channels), (height, width, channels) or
             (height, width), of 1 or 3 channels (RGB), uint8 or floating.
         distorted: of the same shape.
         least: the smallest side that the metric takes, in pixels.
         data_range: the value of white; black is 0.
         return_map: give the map too.
+        name: the metric's in error messages, where it is not that of `core` without
+            underscores.
         **arguments: for `core`.
 
     Returns:
@@ -91,7 +93,7 @@ def apply(
             of arrays, values outside 0..data_range; "non_finite" for NaN and infinity
             in arrays; "too_small" below `least`, as far as the size is known.
     """
-    name = core.__name__.strip("_")
+    name = name or core.__name__.strip("_")
     check_range(data_range)
     ops = backend(reference, distorted)
     pair = ops.pair_of(name, reference, distorted, data_range, least)

@@ -5,6 +5,7 @@ known only when the graph runs. Gradients are finite everywhere.
 """
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -161,9 +162,29 @@ def _around(plane: Plane, height: int, width: int, padding: str) -> Plane:
 
 def _correlated(plane: Plane, kernel: Any) -> Plane:
     """Correlation without padding, each channel by itself."""
+    if _has_gpu():
+        # Convolutions may round their factors to ten bits there; sums do not.
+        return _shifted_sum(plane, kernel)
     kernel = tf.constant(kernel[..., None, None], plane.dtype)
     kernel = tf.tile(kernel, (1, 1, plane.shape[-1], 1))
     return tf.nn.depthwise_conv2d(plane, kernel, (1, 1, 1, 1), "VALID")
+
+
+@cache
+def _has_gpu() -> bool:
+    return bool(tf.config.list_physical_devices("GPU"))
+
+
+def _shifted_sum(plane: Plane, kernel: Any) -> Plane:
+    """What `_correlated` gives, as a sum of shifted planes."""
+    height, width = (
+        side - reach + 1 for side, reach in zip(size(plane), kernel.shape, strict=True)
+    )
+    found = 0.0
+    for i, j in zip(*np.nonzero(kernel), strict=True):
+        shifted = plane[:, i : i + height, j : j + width]
+        found = found + float(kernel[i, j]) * shifted
+    return found
 
 
 def cropped(plane: Plane, margin: int) -> Plane:
@@ -288,7 +309,9 @@ def _resize_taps(length: Any, count: Any, method: str) -> tuple[Any, Any]:
     if method == "bilinear":
         weights = tf.maximum(1 - distance, 0)
     else:
-        near, far = (tf.math.polyval(list(c[::-1]), distance) for c in CUBIC)
+        near, far = (
+            a + distance * (b + distance * (c + distance * d)) for a, b, c, d in CUBIC
+        )
         weights = tf.where(distance <= 1, near, tf.where(distance <= 2, far, 0))
     weights /= tf.reduce_sum(weights, 1, keepdims=True)
     index %= 2 * length
