@@ -27,6 +27,7 @@ from iqa_zoo.errors import (
 from iqa_zoo.results import ImageScore
 
 if TYPE_CHECKING:
+    from iqa_zoo.comparing import PairScore, compare
     from iqa_zoo.distortions import distort
     from iqa_zoo.evaluation.evaluate import evaluate
     from iqa_zoo.images import Limits
@@ -46,11 +47,13 @@ __all__ = [
     "MissingWeightsError",
     "OpinionError",
     "OutputError",
+    "PairScore",
     "Scorer",
     "TrainingError",
     "UnknownNameError",
     "UsageError",
     "WeightsError",
+    "compare",
     "distort",
     "evaluate",
     "list_models",
@@ -63,6 +66,8 @@ __all__ = [
 # Where the names live that are only imported when they are asked for.
 _LAZY = {
     "Limits": "iqa_zoo.images",
+    "PairScore": "iqa_zoo.comparing",
+    "compare": "iqa_zoo.comparing",
     "distort": "iqa_zoo.distortions",
     "Scorer": "iqa_zoo.scoring",
     "evaluate": "iqa_zoo.evaluation.evaluate",

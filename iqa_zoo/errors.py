@@ -31,6 +31,8 @@ IMAGE_CODES = {
     "too_many_pixels": "more pixels than the limit, or a side longer than the limit",
     "too_many_bytes": "a larger file than the limit",
     "too_small": "fewer pixels a side than the model can judge",
+    "different_sizes": "two images that are to be compared differ in size",
+    "no_reference": "no image, or more than one, that this one could be compared with",
     "non_finite": "NaN or infinity in the array or in the score",
     "out_of_memory": "not enough memory for this image",
 }

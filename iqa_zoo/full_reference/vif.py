@@ -117,5 +117,5 @@ def _channel(ops: Any, first: Plane, second: Plane, level: int) -> tuple[Plane, 
     other = ops.maximum(mean(second * second) - mean_second * mean_second, 0)
     common = mean(first * second) - mean_first * mean_second
     seen = (variance >= tiny) & (other >= tiny) & (common > 0)
-    gain = ops.where(seen, common / (ops.maximum(variance, 0) + tiny), 0)
-    return gain, ops.maximum(other - gain * common, TINY)
+    gain = ops.where(seen, common / ops.where(seen, variance, 1), 0)
+    return gain, ops.maximum(other - gain * common, 0)

@@ -103,7 +103,7 @@ def _information(
     # The authors' rules: no gain where either is flat or they run against each other.
     seen = (variance >= TINY) & (other >= TINY) & (common > 0)
     variance = ops.where(variance >= TINY, variance, 0)
-    gain = ops.where(seen, common / (variance + TINY), 0)
-    rest = ops.maximum(other - gain * common, TINY)
+    gain = ops.where(seen, common / ops.where(seen, variance, 1), 0)
+    rest = ops.maximum(other - gain * common, 0)
     kept = ops.log(1 + gain * gain * variance / (rest + NOISE))
     return kept, ops.log(1 + variance / NOISE)
