@@ -78,8 +78,9 @@ def _vifp(
 def share(ops: Any, kept: Any, whole: Any, reference: Plane, distorted: Plane) -> Any:
     """Which part of the information is kept; of none, all or nothing."""
     equal = ops.largest_absolute(reference, distorted) == 0
-    nothing = ops.where(equal, 1.0, 0.0)
-    return ops.where(whole > 0, kept / ops.where(whole > 0, whole, 1.0), nothing)
+    one, some = whole * 0 + 1, whole > 0
+    nothing = ops.where(equal, one, 0 * one)
+    return ops.where(some, kept / ops.where(some, whole, one), nothing)
 
 
 def _window(size: int) -> Any:
