@@ -295,21 +295,29 @@ def imresize(plane: Plane, height: int, width: int, method: str = "bicubic") -> 
     Source: MATLAB's documented kernels; borders are symmetric, weights sum to 1. Not
     rounded, as MATLAB is for uint8.
     """
-    plane = _resized_rows(plane.astype(np.float32, copy=False), height, method)
+    plane = plane.astype(np.float32, copy=False)
+    # In the order in which there is less to do.
+    if height < len(plane):
+        return _resized_columns(_resized_rows(plane, height, method), width, method)
+    return _resized_rows(_resized_columns(plane, width, method), height, method)
+
+
+def _resized_columns(plane: Plane, count: int, method: str) -> Plane:
     turned = np.ascontiguousarray(plane.swapaxes(0, 1))
-    return np.ascontiguousarray(_resized_rows(turned, width, method).swapaxes(0, 1))
+    return np.ascontiguousarray(_resized_rows(turned, count, method).swapaxes(0, 1))
 
 
 def _resized_rows(plane: Plane, count: int, method: str) -> Plane:
     length = len(plane)
     if count == length:
         return plane
+    from scipy.sparse import csr_array
+
     index, weights = resize_taps(length, count, method)
-    shape = (count, *(1,) * (plane.ndim - 1))
-    out = np.zeros((count, *plane.shape[1:]), np.float32)
-    for rows, weight in zip(index.T, weights.T.astype(np.float32), strict=True):
-        out += weight.reshape(shape) * plane[rows]
-    return out
+    starts = np.arange(0, index.size + 1, index.shape[1])
+    cells = weights.astype(np.float32).ravel(), index.ravel(), starts
+    resized = csr_array(cells, (count, length)) @ plane.reshape(length, -1)
+    return resized.reshape(count, *plane.shape[1:])
 
 
 def resize_taps(length: int, count: int, method: str) -> tuple[Plane, Plane]:
