@@ -4,7 +4,7 @@ import math
 from functools import partial
 from typing import Any
 
-from iqa_zoo.full_reference.gmsd import gradients
+from iqa_zoo.full_reference.gmsd import gradient
 from iqa_zoo.full_reference.ops import Plane, apply, dissimilarity
 
 #: Luminance and two chromaticities.
@@ -62,10 +62,9 @@ def _mdsi(ops: Any, reference: Plane, distorted: Plane) -> tuple[Any, Plane]:
 
 def _likeness(ops: Any, *planes: Plane) -> Plane:
     """The weighted similarity of gradients and colours, "valid" by one pixel."""
-    across, down = zip(*(gradients(ops, planes[i]) for i in (0, 3)), strict=True)
-    first, second = map(ops.magnitude, across, down)
-    middle = ops.magnitude((across[0] + across[1]) * 0.5, (down[0] + down[1]) * 0.5)
-    gradient = (
+    first, second = (gradient(ops, planes[i]) for i in (0, 3))
+    middle = gradient(ops, (planes[0] + planes[3]) * 0.5)
+    edges = (
         dissimilarity(first, second, C1)
         + dissimilarity(second, middle, C2)
         - dissimilarity(first, middle, C2)
@@ -74,4 +73,4 @@ def _likeness(ops: Any, *planes: Plane) -> Plane:
     colour = ((h1 - h2) ** 2 + (m1 - m2) ** 2) / (
         h1 * h1 + m1 * m1 + h2 * h2 + m2 * m2 + C3
     )
-    return 1 - (ALPHA * gradient + (1 - ALPHA) * colour)
+    return 1 - (ALPHA * edges + (1 - ALPHA) * colour)

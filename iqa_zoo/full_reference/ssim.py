@@ -90,7 +90,8 @@ def _ssim(
 
 def _product(ops: Any, reference: Plane, distorted: Plane) -> Plane:
     luminance, structure = terms(ops, gaussian(ops), CONSTANTS, reference, distorted)
-    return luminance * structure
+    luminance *= structure
+    return luminance
 
 
 def gaussian(ops: Any) -> Callable[[Plane], Plane]:
@@ -118,13 +119,26 @@ def terms(
     """
     # With s = x + y and d = x - y: 2 (μx² + μy²) = μs² + μd², 2 (σx² + σy²) = σs² + σd²
     # and 2 μx μy = μx² + μy² - μd², likewise the variances. s is taken about mid grey.
-    both, apart = reference + (distorted - 256), reference - distorted
+    # Nothing is written over but what was made here: half of the time is memory's.
+    both = distorted - 256
+    both += reference
+    apart = reference - distorted
     planes = [both, apart, both * both, apart * apart]
     both, apart, both_squared, apart_squared = ops.together(smooth, planes)
     mean_apart = apart * apart
     spread_both = both_squared - both * both
-    spread_apart = ops.maximum(apart_squared - mean_apart, 0)
+    # Never negative but by rounding.
+    spread_apart = ops.absolute(apart_squared - mean_apart)
     both = both + 256
-    luminance = 2 * mean_apart / (both * both + mean_apart + 2 * constants[0])
-    structure = 2 * spread_apart / (spread_both + spread_apart + 2 * constants[1])
-    return 1 - luminance, 1 - structure
+    both *= both
+    both += mean_apart
+    both += 2 * constants[0]
+    spread_both += spread_apart
+    spread_both += 2 * constants[1]
+    mean_apart *= -2
+    mean_apart /= both
+    mean_apart += 1
+    spread_apart *= -2
+    spread_apart /= spread_both
+    spread_apart += 1
+    return mean_apart, spread_apart

@@ -15,8 +15,8 @@ the same arguments:
 - in: `luma`, `channels`, `mixed`, `double`
 - filters: `separable`, `filtered`, `box`, `padded`, `cropped`, `together`
 - sampling: `every`, `halved`, `downsampled`, `expanded`, `imresize`
-- elementwise: `sqrt`, `power`, `magnitude`, `absolute`, `maximum`, `minimum`, `where`,
-  `exp`, `log`, `cos`, `sin`, `arctan2`
+- elementwise: `sqrt`, `power`, `magnitude`, `slope`, `absolute`, `maximum`, `minimum`,
+  `where`, `exp`, `log`, `cos`, `sin`, `arctan2`
 - one number an image: `mean`, `total`, `deviation`, `mean_square`, `mean_absolute`,
   `largest_absolute`, `largest`, `smallest`, `median`, `spread`
 - spectra: `spectrum`, `weighted`, `response`
@@ -42,10 +42,15 @@ Plane = Any
 _TENSORS = {"tensorflow", "keras"}
 
 
-def dissimilarity(first: Plane, second: Plane, constant: float) -> Plane:
+def dissimilarity(first: Plane, second: Plane, constant: Plane | float) -> Plane:
     """1 - (2ab + c) / (a² + b² + c), without the cancellation where a is near b."""
-    difference = first - second
-    return difference * difference / (first * first + second * second + constant)
+    share = first - second
+    share *= share
+    whole = first * first
+    whole += second * second
+    whole += constant
+    share /= whole
+    return share
 
 
 def similarity(first: Plane, second: Plane, constant: float) -> Plane:
@@ -96,6 +101,17 @@ def apply(
     name = name or core.__name__.strip("_")
     check_range(data_range)
     ops = backend(reference, distorted)
+    if ops is not numpy_ops and ops.is_symbolic(reference, distorted):
+        again = partial(
+            apply,
+            core,
+            least=least,
+            data_range=data_range,
+            return_map=return_map,
+            name=name,
+            **arguments,
+        )
+        return ops.in_a_layer(again, reference, distorted)
     pair = ops.pair_of(name, reference, distorted, data_range, least)
     scores, maps = ops.run(partial(core, ops, **arguments), *pair, return_map)
     return (scores, maps) if return_map else scores

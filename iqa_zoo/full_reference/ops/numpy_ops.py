@@ -16,8 +16,11 @@ from iqa_zoo.images import opencv
 Plane = NDArray[Any]
 Taps = Sequence[float] | NDArray[Any]
 
+# `LUMA` in units of 2 ** -23.
+_LUMA_BITS = tuple(round(weight * (1 << 23)) for weight in LUMA)
+
 #: Bytes of one plane of a strip: a handful of them fit the second cache of a core.
-_STRIP = 1 << 18
+_STRIP = 1 << 16
 
 sqrt = np.sqrt
 power = np.power
@@ -109,10 +112,19 @@ def luma(image: Plane, rounded: bool = True) -> Plane:
         return mixed(image, weights)[0]
     cv2 = opencv()
     grey = np.empty(image.shape[:2], np.float32)
-    for rows in _strips(len(image), image.shape[1] * 8):
-        # In float64: which half is rounded up decides single grey levels.
-        exact = cv2.transform(image[rows].astype(np.float64), weights)
-        np.floor(exact + 0.5, out=grey[rows], casting="same_kind")
+    for rows in _strips(len(image), image.shape[1] * 4):
+        if image.dtype == np.uint8:
+            # In whole numbers, which gives all 256³ colours the same grey as float64.
+            parts = cv2.split(image[rows])
+            exact = np.multiply(parts[0], _LUMA_BITS[0], dtype=np.int32)
+            for part, weight in zip(parts[1:], _LUMA_BITS[1:], strict=True):
+                exact += np.multiply(part, weight, dtype=np.int32)
+            exact += 1 << 22
+            grey[rows] = exact >> 23
+        else:
+            # In float64: which half is rounded up decides single grey levels.
+            exact = cv2.transform(image[rows].astype(np.float64), weights)
+            grey[rows] = np.floor(exact + 0.5)
     return grey
 
 
@@ -354,6 +366,23 @@ def magnitude(first: Plane, second: Plane) -> Plane:
     square = first * first
     square += second * second
     return np.sqrt(square, out=square)
+
+
+def slope(plane: Plane, smooth: Taps, difference: Taps) -> Plane:
+    """The length of the gradient, "valid": `smooth` along a side, `difference` across.
+
+    Both have as many taps.
+    """
+    cv2 = opencv()
+    along, across = np.asarray(smooth, np.float64), np.asarray(difference, np.float64)
+    border = _border("valid")
+    found = cv2.sepFilter2D(plane, -1, across, along, borderType=border)
+    found *= found
+    other = cv2.sepFilter2D(plane, -1, along, across, borderType=border)
+    other *= other
+    found += other
+    np.sqrt(found, out=found)
+    return _inner(found, len(along), len(along), "valid")
 
 
 # One number an image.

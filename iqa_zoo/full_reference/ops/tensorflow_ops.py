@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -67,6 +68,22 @@ def run(
     plane = plane() if callable(plane) else plane
     plane = tf.cast(tf.reduce_mean(plane, -1), tf.float32)
     return (scores[0], plane[0]) if one else (scores, plane)
+
+
+def is_symbolic(*images: Any) -> bool:
+    """Whether any is a Keras tensor, which stands for values and has none."""
+    return any(isinstance(image, keras.KerasTensor) for image in images)
+
+
+def in_a_layer(function: Callable[[Any, Any], Any], *images: Any) -> Any:
+    """`function` of two images as part of a Keras model that is being built."""
+
+    class Comparison(keras.layers.Layer):
+        def call(self, first: Any, second: Any) -> Any:
+            return function(first, second)
+
+    # In float32 whatever the policy, and without casting what comes in to it.
+    return Comparison(dtype="float32", autocast=False)(*images)
 
 
 # Images to planes.
@@ -336,6 +353,16 @@ def power(plane: Plane, exponent: float) -> Plane:
 def magnitude(first: Plane, second: Plane) -> Plane:
     """√(a² + b²)."""
     return sqrt(first * first + second * second)
+
+
+def slope(plane: Plane, smooth: Any, difference: Any) -> Plane:
+    """The length of the gradient, "valid": `smooth` along a side, `difference` across.
+
+    Both have as many taps.
+    """
+    return magnitude(
+        separable(plane, smooth, difference), separable(plane, difference, smooth)
+    )
 
 
 # One number an image.
