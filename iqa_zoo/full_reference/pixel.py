@@ -253,7 +253,8 @@ def _sc(
     ops: Any, reference: Plane, distorted: Plane, grey: bool, luma_rounding: bool
 ) -> tuple[Any, None]:
     pair = _planes(ops, (reference, distorted), grey, luma_rounding)
-    return _ratio(ops, *(ops.mean_square(plane) for plane in pair), 1.0), None
+    first, second = (ops.mean_square(plane) for plane in pair)
+    return _ratio(ops, first, second, 1.0), None
 
 
 def _lmse(

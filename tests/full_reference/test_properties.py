@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from iqa_zoo import full_reference
 from iqa_zoo.errors import CardError, ImageError, UnknownNameError, UsageError
 from iqa_zoo.full_reference import metric, metric_card, metric_names
-from iqa_zoo.full_reference.ops import numpy_ops
+from iqa_zoo.full_reference.ops import numpy_filters
 
 NAMES = metric_names()
 
@@ -121,9 +121,9 @@ def test_maps(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_strips_change_nothing(name, monkeypatch):
     images, function = pair(name, more=(70, 3)), metric(name)
-    monkeypatch.setattr(numpy_ops, "_STRIP", 1 << 30)
+    monkeypatch.setattr(numpy_filters, "STRIP", 1 << 30)
     whole = function(*images)
-    monkeypatch.setattr(numpy_ops, "_STRIP", 1)
+    monkeypatch.setattr(numpy_filters, "STRIP", 1)
     assert function(*images) == pytest.approx(whole, rel=1e-6, abs=1e-9)
 
 

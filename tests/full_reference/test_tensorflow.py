@@ -239,9 +239,10 @@ def test_refusals():
 @pytest.mark.parametrize("has_gpu", [False, True])
 @pytest.mark.parametrize("padding", ["zero", "symmetric", "replicate", "reflect"])
 def test_primitives_are_those_of_arrays(padding, has_gpu, monkeypatch):
-    from iqa_zoo.full_reference.ops import tensorflow_ops
+    from iqa_zoo.full_reference.ops import tensorflow_filters, tensorflow_ops
 
-    monkeypatch.setattr(tensorflow_ops, "_has_gpu", lambda: has_gpu)
+    assert numpy_ops.__all__ == tensorflow_ops.__all__
+    monkeypatch.setattr(tensorflow_filters, "_has_gpu", lambda: has_gpu)
 
     plane = np.random.default_rng(0).normal(size=(9, 12)).astype(np.float32)
     kernel = np.random.default_rng(1).normal(size=(5, 3))

@@ -5,7 +5,7 @@ import pytest
 
 from iqa_zoo.errors import UsageError
 from iqa_zoo.full_reference import metric
-from iqa_zoo.full_reference.ops import numpy_ops
+from iqa_zoo.full_reference.ops import numpy_ops, numpy_sampling
 from iqa_zoo.images import read_image
 from tests.helpers.formula import formula_pair
 
@@ -168,7 +168,7 @@ def test_shrinking_averages_around_every_third_pixel(padding):
 
 
 def test_resizing_by_half_has_matlabs_taps():
-    index, weights = numpy_ops.resize_taps(20, 10, "bicubic")
+    index, weights = numpy_sampling.resize_taps(20, 10, "bicubic")
     half = [-0.01171875, -0.03515625, 0.11328125, 0.43359375]
     np.testing.assert_allclose(weights, [half + half[::-1]] * 10, atol=1e-15)
     np.testing.assert_array_equal(index[3], np.arange(3, 11))
