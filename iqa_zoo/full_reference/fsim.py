@@ -93,14 +93,15 @@ def _alike(
         ops.mixed(ops.downsampled(image, "zero"), rows)
         for image in (reference, distorted)
     )
-    congruency = [_phase_congruency(ops, planes[0]) for planes in (first, second)]
-    gradient = [scharr(ops, planes[0]) for planes in (first, second)]
-    alike = similarity(*congruency, CONGRUENCY) * similarity(*gradient, GRADIENT)
+    one, other = (_phase_congruency(ops, planes[0]) for planes in (first, second))
+    slope, other_slope = (scharr(ops, planes[0]) for planes in (first, second))
+    alike = similarity(one, other, CONGRUENCY)
+    alike = alike * similarity(slope, other_slope, GRADIENT)
     if colour:
-        pairs = list(zip(first[1:], second[1:], strict=True))
-        chroma = math.prod(similarity(*pair, COLOUR) for pair in pairs)
+        chroma = similarity(first[1], second[1], COLOUR)
+        chroma = chroma * similarity(first[2], second[2], COLOUR)
         alike = alike * real_power(ops, chroma, COLOUR_POWER)
-    return weighted_mean(ops, alike, ops.maximum(*congruency)), alike
+    return weighted_mean(ops, alike, ops.maximum(one, other)), alike
 
 
 def real_power(ops: Any, plane: Plane, exponent: float) -> Plane:

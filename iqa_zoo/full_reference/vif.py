@@ -67,10 +67,10 @@ def _vif(
         if level:
             lows = [ops.filtered(low, LOW, "reflect", step=2) for low in lows]
         for kernel in BANDS:
-            bands = [
+            first, second = (
                 _cropped(ops, ops.filtered(low, kernel, "reflect")) for low in lows
-            ]
-            parts = _information(ops, *bands, level)
+            )
+            parts = _information(ops, first, second, level)
             kept, whole = kept + ops.total(parts[0]), whole + ops.total(parts[1])
     return share(ops, kept, whole, *planes), None
 

@@ -64,17 +64,17 @@ def vsi(
 
 def _vsi(ops: Any, reference: Plane, distorted: Plane) -> tuple[Any, Plane]:
     pair = reference, distorted
-    saliency = [ops.downsampled(_saliency(ops, image), "zero") for image in pair]
+    one, other = (ops.downsampled(_saliency(ops, image), "zero") for image in pair)
     first, second = (ops.mixed(ops.downsampled(image, "zero"), LMN) for image in pair)
-    gradient = [scharr(ops, planes[0]) for planes in (first, second)]
+    slope, other_slope = (scharr(ops, planes[0]) for planes in (first, second))
     chroma = similarity(first[1], second[1], COLOUR)
     chroma = chroma * similarity(first[2], second[2], COLOUR)
     alike = (
-        similarity(*saliency, SALIENCY)
-        * ops.power(similarity(*gradient, GRADIENT), GRADIENT_POWER)
+        similarity(one, other, SALIENCY)
+        * ops.power(similarity(slope, other_slope, GRADIENT), GRADIENT_POWER)
         * real_power(ops, chroma, COLOUR_POWER)
     )
-    return weighted_mean(ops, alike, ops.maximum(*saliency)), alike
+    return weighted_mean(ops, alike, ops.maximum(one, other)), alike
 
 
 def _saliency(ops: Any, image: Plane) -> Plane:
