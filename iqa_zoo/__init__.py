@@ -28,6 +28,7 @@ from iqa_zoo.results import ImageScore
 
 if TYPE_CHECKING:
     from iqa_zoo.comparing import PairScore, compare
+    from iqa_zoo.diagnosis import Diagnosis, diagnose
     from iqa_zoo.distortions import distort
     from iqa_zoo.evaluation.evaluate import evaluate
     from iqa_zoo.images import Limits
@@ -39,6 +40,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "CardError",
+    "Diagnosis",
     "ImageError",
     "ImageScore",
     "IqaError",
@@ -54,6 +56,7 @@ __all__ = [
     "UsageError",
     "WeightsError",
     "compare",
+    "diagnose",
     "distort",
     "evaluate",
     "list_models",
@@ -65,9 +68,11 @@ __all__ = [
 
 # Where the names live that are only imported when they are asked for.
 _LAZY = {
+    "Diagnosis": "iqa_zoo.diagnosis",
     "Limits": "iqa_zoo.images",
     "PairScore": "iqa_zoo.comparing",
     "compare": "iqa_zoo.comparing",
+    "diagnose": "iqa_zoo.diagnosis",
     "distort": "iqa_zoo.distortions",
     "Scorer": "iqa_zoo.scoring",
     "evaluate": "iqa_zoo.evaluation.evaluate",

@@ -21,7 +21,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 FLOORS = (
     ("errors", "files", "download", "cards"),
     ("images", "opinions", "correlation", "calibration", "results", "hdf5", "arrays"),
-    ("full_reference", "natural_scene", "technical", "distortions"),
+    ("full_reference", "natural_scene", "technical", "diagnosis", "distortions"),
     ("models",),
     ("store", "registry"),
     ("engines", "data"),
@@ -140,12 +140,14 @@ def test_public_face():
         assert getattr(iqa_zoo, name).__doc__, f"{name} has no docstring"
     assert set(iqa_zoo.__all__) <= set(dir(iqa_zoo))
     public = {
+        "Diagnosis",
         "ImageScore",
         "IqaError",
         "Limits",
         "PairScore",
         "Scorer",
         "compare",
+        "diagnose",
         "distort",
         "evaluate",
         "list_models",

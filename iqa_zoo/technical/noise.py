@@ -85,12 +85,24 @@ def second_differences(plane: Plane) -> Plane:
 
 def from_grey(plane: Plane) -> float:
     """`measure` of grey levels, float32 (height, width), 32 a side or more."""
-    residue = second_differences(plane)
-    clipped = ((plane <= 0) | (plane >= 255)).astype(np.float32)
-    valid = block_means(clipped) <= _CLIPPED
-    if not valid.any():
+    return quietest(second_differences(plane), (plane <= 0) | (plane >= 255))
+
+
+def quietest(residue: Plane, clipped: NDArray[np.bool_] | None) -> float:
+    """The deviation of noise that left `residue` under `second_differences`.
+
+    Args:
+        residue: (height, width).
+        clipped: likewise, the pixels that are black or white; None to count them too.
+
+    Returns:
+        That of the quietest tenth of the blocks; NaN where all are clipped.
+    """
+    power = block_means(residue * residue)
+    if clipped is not None:
+        power = power[block_means(clipped.astype(np.float32)) <= _CLIPPED]
+    if not power.size:
         return math.nan
-    power = block_means(residue * residue)[valid]
     return _BIAS / _GAIN * math.sqrt(float(np.quantile(power, _QUIETEST)))
 
 
