@@ -1,8 +1,9 @@
 """From the bytes of a weight file to its arrays, whoever wrote the file.
 
 Three layouts are read, each for its arrays and nothing else: safetensors, numpy's npz
-and the weights-only HDF5 of older Keras. What a file says of itself is compared with
-its size before anything is allocated for it, and nothing outside the file is opened.
+and the weights-only HDF5 of older Keras; of the zip archive of a release, the bytes of
+its files. What a file says of itself is compared with its size before anything is
+allocated for it, and nothing outside the file is opened.
 """
 
 import contextlib
@@ -103,34 +104,54 @@ def read_safetensors(data: bytes, name: str) -> dict[str, np.ndarray]:
 
 def read_npz(data: bytes, name: str) -> dict[str, np.ndarray]:
     """The arrays of a file of `numpy.savez`, compressed or not; see `read_arrays`."""
+    with _reading(name, "npz file of arrays"):
+        for path in (members := _unpacked(data)):
+            if not path.endswith(".npy"):
+                raise ValueError(f"the member {_short(path)} is no array")
+        named = {path.removesuffix(".npy"): members[path] for path in members}
+        return {key: _npy(content, key) for key, content in named.items()}
+
+
+def read_zip(data: bytes, name: str) -> dict[str, np.ndarray]:
+    """The files of a zip archive as uint8 (bytes,), by their names without folders."""
+    with _reading(name, "zip archive"):
+        files = [
+            (posixpath.basename(path), np.frombuffer(content, np.uint8))
+            for path, content in _unpacked(data).items()
+        ]
+        return _without_doubles(files)
+
+
+def _unpacked(data: bytes) -> dict[str, bytearray]:
+    """The files in a zip archive by their paths."""
     import zipfile
 
-    with _reading(name, "npz file of arrays"):
-        # What the end of the file says of the list of members, before that is parsed.
-        end = data[-22:]
-        if len(end) < 22 or end[:4] != b"PK\x05\x06" or end[20:] != b"\0\0":
-            raise ValueError("it does not end as zip archives do")
-        _check_count(int.from_bytes(end[10:12], "little"))
-        _check_index(int.from_bytes(end[12:16], "little"), len(data))
-        with zipfile.ZipFile(BytesIO(data)) as archive:
-            members = archive.infolist()
-            _check_count(len(members))
-            _without_doubles([(member.filename, None) for member in members])
-            for member in members:
-                _check_member(member)
-            _check_sum(sum(m.file_size for m in members), MOST_UNPACKED * len(data))
-            arrays = {}
-            for member in members:
-                # Into its place, in small pieces: read() would hold it three times, and
-                # without a size unpack more than the archive says.
-                content, place = bytearray(member.file_size), 0
-                with archive.open(member) as file:
-                    while piece := file.read(min(_PIECE, len(content) - place)):
-                        content[place : place + len(piece)] = piece
-                        place += len(piece)
-                key = member.filename.removesuffix(".npy")
-                arrays[key] = _npy(content, key)
-            return arrays
+    # What the end of the file says of the list of members, before that is parsed.
+    end = data[-22:]
+    if len(end) < 22 or end[:4] != b"PK\x05\x06" or end[20:] != b"\0\0":
+        raise ValueError("it does not end as zip archives do")
+    _check_count(int.from_bytes(end[10:12], "little"))
+    _check_index(int.from_bytes(end[12:16], "little"), len(data))
+    with zipfile.ZipFile(BytesIO(data)) as archive:
+        members = archive.infolist()
+        _check_count(len(members))
+        _without_doubles([(member.filename, None) for member in members])
+        for member in members:
+            _check_member(member)
+        _check_sum(sum(m.file_size for m in members), MOST_UNPACKED * len(data))
+        files = {}
+        for member in members:
+            if member.filename.endswith("/"):
+                continue
+            # Into its place, in small pieces: read() would hold it three times, and
+            # without a size unpack more than the archive says.
+            content, place = bytearray(member.file_size), 0
+            with archive.open(member) as file:
+                while piece := file.read(min(_PIECE, len(content) - place)):
+                    content[place : place + len(piece)] = piece
+                    place += len(piece)
+            files[member.filename] = content
+        return files
 
 
 def read_keras_h5(data: bytes, name: str) -> dict[str, np.ndarray]:
@@ -174,6 +195,7 @@ READERS = {
     (".safetensors",): read_safetensors,
     (".npz",): read_npz,
     (".h5", ".hdf5"): read_keras_h5,
+    (".zip",): read_zip,
 }
 
 
@@ -225,11 +247,12 @@ def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _check_member(member: Any) -> None:
-    """Raise ValueError where a zip member is not as numpy writes one."""
+    """Raise ValueError where a zip member is not as numpy and others write one."""
     path, shown = member.filename, _short(member.filename)
-    if not path.endswith(".npy") or member.orig_filename != path:
-        raise ValueError(f"the member {shown} is no array")
-    if path != posixpath.normpath(path) or path[0] in "./" or "\\" in path:
+    if member.orig_filename != path:
+        raise ValueError(f"the member {shown} has another name too")
+    plain = path.removesuffix("/")
+    if plain != posixpath.normpath(plain) or path[0] in "./" or "\\" in path:
         raise ValueError(f"the member {shown} leads out of the archive")
     # 0 is stored and 8 deflated; the bits say that sizes follow, and UTF-8.
     if member.compress_type not in (0, 8) or member.flag_bits & ~0x808:

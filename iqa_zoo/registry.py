@@ -72,7 +72,7 @@ class Entry:
     @property
     def output(self) -> Mapping[str, Any]:
         """Kind, scale, bins and direction of the output."""
-        return self.card["output"]
+        return (self.weights or {}).get("output", self.card["output"])
 
     @property
     def is_measure(self) -> bool:
@@ -283,13 +283,19 @@ class Measure:
 
     Attributes:
         entry: what it is.
-        function: from pixels, uint8 RGB (h, w, 3), and arrays to the score.
-        arrays: those of its weight set, by name; empty where it has none.
+        function: from pixels, uint8 RGB (h, w, 3), and, where it has a weight set, its
+            arrays by name, to the score.
+        arrays: those of its weight set; None where it has none.
     """
 
     entry: Entry
-    function: "Callable[[np.ndarray, Mapping[str, np.ndarray]], float]"
-    arrays: "Mapping[str, np.ndarray]"
+    function: "Callable[..., float]"
+    arrays: "Mapping[str, np.ndarray] | None"
+
+    def __call__(self, pixels: np.ndarray) -> float:
+        """The score of pixels, uint8 RGB (h, w, 3), large enough."""
+        arrays = () if self.arrays is None else (self.arrays,)
+        return float(self.function(pixels, *arrays))
 
     def score(self, image: Any) -> float:
         """The score of an image, in its own size.
@@ -304,7 +310,7 @@ class Measure:
 
         pixels = read_image(image)
         check_large_enough(self.entry, *pixels.shape[:2], name_of(image))
-        return float(self.function(pixels, self.arrays))
+        return self(pixels)
 
 
 def check_large_enough(entry: Entry, height: int, width: int, name: str) -> None:
@@ -324,8 +330,8 @@ def load_measure(entry: Entry) -> Measure:
     Raises:
         WeightsError: its weight file is missing, or is not what its card says.
     """
-    arrays = entry.arrays() if entry.weights else {}
-    check_finite(arrays, f"The weight file of {entry.name}")
+    arrays = entry.arrays() if entry.weights else None
+    check_finite(arrays or {}, f"The weight file of {entry.name}")
     return Measure(entry, _function(entry.card["measure"]), arrays)
 
 

@@ -24,6 +24,7 @@ from iqa_zoo.images import (
     check_range,
     checked_formats,
     find_images,
+    image_error,
     name_of,
     out_of_memory,
 )
@@ -229,6 +230,10 @@ class _Judge(NamedTuple):
         except MemoryError:
             model = self.entry.name
             return [_failed(name, model, out_of_memory(name)) for name in names]
+        except ImageError as error:  # of a measure, which gets one image at a time
+            (name,), model = names, self.entry.name
+            reason = str(error).removeprefix("The image: ")
+            return [_failed(name, model, image_error(error.code, name, reason))]
         return [
             _judged(name, self.entry, shares)
             for name, shares in zip(names, outputs, strict=True)

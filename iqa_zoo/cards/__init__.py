@@ -115,6 +115,12 @@ INTERVAL = {
     "n": COUNT,  # photos that it was found on
     "held_out": str,  # which ones
 }
+DIRECTION = ("higher_is_better", "lower_is_better")
+MEASURE_OUTPUT = {
+    "kind": "score",
+    "scale": _Optional([NUMBER, NUMBER]),  # where there are bounds
+    "direction": (*DIRECTION, "neither"),
+}
 KINDS = ("own", "local", "external")
 WEIGHTS = {
     "kind": ("own", "local"),
@@ -151,7 +157,6 @@ EXTERNAL = {
     "interval": _Optional(INTERVAL),
 }
 PAPER = {"title": str, "authors": str, "venue": str, "year": int, "url": str}
-DIRECTION = ("higher_is_better", "lower_is_better")
 SCHEMA = {
     "title": str,
     "family": str,
@@ -185,13 +190,9 @@ MEASURE = {
     "limits": [str],
     "measure": str,  # module:function, from pixels and arrays to the score
     "default_weights": _Optional(str),  # those without weights take no arrays
-    "paper": PAPER,
+    "paper": _Optional(PAPER),
     "input": {"size": "native", "least": COUNT},
-    "output": {
-        "kind": "score",
-        "scale": _Optional([NUMBER, NUMBER]),  # where there are bounds
-        "direction": (*DIRECTION, "neither"),
-    },
+    "output": MEASURE_OUTPUT,
     "weights": _Optional(dict),
 }
 BACKBONE = {
@@ -365,13 +366,16 @@ def check_card(card: Mapping[str, Any], name: str) -> None:
         _check(card, SCHEMA, name, "")
         _check_sides(card["input"], name, "")
     for tag, weights in card.get("weights", {}).items():
-        here, schema = f"weights.{tag}.", WEIGHTS
+        here, schema, external = f"weights.{tag}.", WEIGHTS, False
         if isinstance(weights, Mapping):  # its kind says which keys it may have
             kind = {key: weights[key] for key in weights if key == "kind"}
             _check(kind, {"kind": KINDS}, name, here)
-            schema = EXTERNAL if weights["kind"] == "external" else WEIGHTS
+            external = weights["kind"] == "external"
+            schema = EXTERNAL if external else WEIGHTS
+            if "measure" in card:
+                schema = {**schema, "output": _Optional(MEASURE_OUTPUT)}
         _check(weights, schema, name, here)
-        if schema is EXTERNAL:
+        if external:
             _check_published(weights, f"{name}: weights.{tag}")
         _check_sides(weights.get("input"), name, here)
         _check_calibration(weights, f"{name}: {here}")

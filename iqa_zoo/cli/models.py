@@ -147,10 +147,14 @@ def show(name: str, form: str) -> None:
     card = _visible(card)  # it may come from a stranger
     click.echo(f"{name}: {card['title']}\n")
     click.echo(click.wrap_text(card["summary"], 79))
-    paper, output = card["paper"], card["output"]
-    lines = {
-        "paper": f"{paper['authors']}: {paper['title']}. {paper['venue']}, "
-        f"{paper['year']}. {paper['url']}",
+    output = entry.output
+    lines = {}
+    if paper := card.get("paper"):
+        lines["paper"] = (
+            f"{paper['authors']}: {paper['title']}. {paper['venue']}, {paper['year']}. "
+            f"{paper['url']}"
+        )
+    lines |= {
         "task": card["task"],
         "input": _said_input(card["input"]),
         "output": _said_output(output),

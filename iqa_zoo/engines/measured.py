@@ -18,6 +18,4 @@ class Measured:
 
     def predict(self, images: Sequence[np.ndarray], threads: int = 1) -> np.ndarray:
         """The score of each image, float64 (n, 1); see `iqa_zoo.engines`."""
-        measure = self._measure
-        scores = [float(measure.function(image, measure.arrays)) for image in images]
-        return np.array(scores)[:, None]
+        return np.array([self._measure(image) for image in images])[:, None]

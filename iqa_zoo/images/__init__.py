@@ -11,7 +11,12 @@ an `ImageError` with a stable code and never yields pixels of a part of an image
 
 from iqa_zoo.images.finding import IMAGE_SUFFIXES, ImageFiles, find_images
 from iqa_zoo.images.formats import ON_REQUEST, checked_formats
-from iqa_zoo.images.limits import DEFAULT_LIMITS, Limits, out_of_memory
+from iqa_zoo.images.limits import (
+    DEFAULT_LIMITS,
+    Limits,
+    image_error,
+    out_of_memory,
+)
 from iqa_zoo.images.pixels import Pixels, check_range
 from iqa_zoo.images.reading import SOURCES, Photo, Source, name_of, read_image
 from iqa_zoo.images.resizing import (
@@ -41,6 +46,7 @@ __all__ = [
     "find_images",
     "fit_by",
     "fit_image",
+    "image_error",
     "name_of",
     "opencv",
     "out_of_memory",

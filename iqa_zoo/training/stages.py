@@ -18,7 +18,8 @@ crop           side of a random crop as a share of the picture's side
 mirror         whether each picture is mirrored half of the time
 output         the layer whose answer is trained, where that is not the last
 ridge          strength of the ridge regression that sets the layer `head` from what
-               the layer `pool` gives, before the stage
+               the layer `pool` gives, before the stage; weights that have learned from
+               opinions keep their head
 batch_norm     "frozen" keeps the statistics and their scale, "live" trains them
 loss           weights of the terms of `models.losses.TERMS`
 kernel         after the stage, the kernel head is set from what the layer `frozen_to`
@@ -41,6 +42,7 @@ from iqa_zoo.training.trunk import above, below, frozen
 
 PREDICTED = 16  # pictures at once
 SUMMED = 1024  # pictures whose features are held at once
+LEAST_SPREAD = 0.1  # of a feature in the ridge regression, as a share of the median
 
 
 Predictor = Callable[[Inputs, np.ndarray], np.ndarray]
@@ -112,6 +114,8 @@ def set_head(
     mean, answer = sums[0, 1:-bins] / count, sums[0, -bins:] / count
     products = sums[1:, 1:-bins] - count * np.outer(mean, mean)
     spread = np.sqrt(np.maximum(np.diag(products), 0) / count) + 1e-6
+    # Features that hardly vary would get weights so large that a step undoes them.
+    spread = np.maximum(spread, LEAST_SPREAD * np.median(spread))
     normal = products / np.outer(spread, spread) + ridge * count * np.eye(len(mean))
     covariances = (sums[1:, -bins:] - count * np.outer(mean, answer)) / spread[:, None]
     kernel = np.linalg.solve(normal, covariances) / spread[:, None]

@@ -193,6 +193,7 @@ def train(
             chief,
             save_seconds,
             callbacks,
+            has_head=source is not None,
         )
         prepared = functools.partial(
             stage_inputs,
@@ -275,6 +276,7 @@ class _Run:
     chief: bool
     save_seconds: float
     callbacks: Sequence[keras.callbacks.Callback]
+    has_head: bool  # the weights of the start have learned from opinions
 
     def __post_init__(self) -> None:
         self.history: list[dict[str, Any]] = []
@@ -323,7 +325,7 @@ class _Run:
         else:
             logger.info("Stage: %s (epochs: %d).", stage["name"], stage["epochs"])
             self.best, self.best_weights = {}, {}
-            if "ridge" in stage:
+            if "ridge" in stage and not self.has_head:
                 pooled = pooled_features(self.network, stage, below_too)
                 ridge = stage["ridge"]
                 set_head(self.network, pooled, ridge, inputs, self.targets, rows)

@@ -79,7 +79,7 @@ def test_a_flat_picture_gets_a_score_or_a_code(scorer, level):
 def test_the_least_size_works_and_less_is_refused(name, scorer):
     least = iqa_zoo.model_card(name)["input"]["least"]
     random = np.random.default_rng(4)
-    image = random.integers(0, 256, (least, least, 3), np.uint8)
+    image = random.integers(0, 256, (least, 2 * least, 3), np.uint8)
     assert np.isfinite(scorer(image).value)
     if least > 1:
         small = scorer(image[1:])
