@@ -21,10 +21,11 @@ from pathlib import Path
 import click
 
 import iqa_zoo
-from iqa_zoo.cards import all_cards
+from iqa_zoo.cards import all_cards, measure_cards
 from iqa_zoo.data import datasets
 from iqa_zoo.distortions import KINDS, LEVELS
 from iqa_zoo.errors import IMAGE_CODES
+from iqa_zoo.full_reference import metric_card, metric_names
 
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
@@ -55,6 +56,59 @@ def models_table() -> str:
             untrained.append((f"`{name}`", *start, "", "train it yourself", ""))
     titles = ("model", "what", "parameters", "judges", "trained on", "SROCC")
     return table(titles, ours + others + untrained)
+
+
+def measures_table() -> str:
+    """The hand-made measures, from their cards."""
+    rows = [
+        (
+            f"`{name}`",
+            card["summary"],
+            card["task"],
+            card["output"]["direction"].replace("_", " "),
+            ", ".join(card.get("weights", {})) or "needs none",
+            str(card["input"]["least"]),
+        )
+        for name, card in measure_cards().items()
+    ]
+    titles = ("measure", "what", "judges", "direction", "weights", "least side")
+    return table(titles, rows)
+
+
+def metrics_table() -> str:
+    """The full-reference metrics, from their cards."""
+    rows = []
+    for name in metric_names():
+        card = metric_card(name)
+        paper = card["paper"]
+        low, high = (f"{bound:g}".replace("inf", "∞") for bound in card["range"])
+        rows.append(
+            (
+                f"`{name}`",
+                f"{card['title']}. {paper['authors']}, {paper['year']}",
+                f"{low} to {high}, {card['direction'].replace('_', ' ')}",
+                card["colour"],
+                str(card["least"]),
+                "yes" if card["differentiable"] else "no",
+                "yes" if card["has_map"] else "no",
+            )
+        )
+    titles = ("metric", "what", "score", "colours", "least side", "loss", "map")
+    return table(titles, rows)
+
+
+def calibration() -> str:
+    """What `benchmarks/calibration.py` last recorded."""
+    rows = []
+    for name, found in recorded("calibration.json")["metrics"].items():
+        for source in ("ours", "official", "MATLAB's toolbox", "OpenCV"):
+            if values := found.get(source):
+                numbers = (f"{value:.6g}" for value in values.values())
+                note = found["note"] if source == "ours" else ""
+                first = f"`{name}`" if source == "ours" else ""
+                rows.append((first, source, *numbers, note))
+    titles = ("metric", "by", "I03", "I04", "I06", "I08", "I19", "")
+    return table(titles, rows)
 
 
 def models_pages() -> str:
@@ -486,6 +540,60 @@ def training_loop() -> str:
     return table((what, "iqa_zoo", "beside it", "ratio"), rows)
 
 
+def diagnose_flags() -> str:
+    """How often each flag of the diagnosis is right, as last recorded."""
+    rows = [
+        (
+            spoken(flag),
+            ", ".join(f"`{kind}`" for kind in figures["matching"]),
+            f"{figures['precision']:.3f}",
+            f"{figures['recall']:.3f}",
+        )
+        for flag, figures in recorded("diagnose.json")["flags"].items()
+    ]
+    motion = recorded("diagnose.json")["motion"]
+    cells = (f"{motion[key]:.3f}" for key in ("precision", "recall"))
+    rows.append(("motion, of what is blurred", "`motion_blur`", *cells))
+    return table(("fault", "to find", "precision", "recall"), rows)
+
+
+def diagnose_levels() -> str:
+    """The share of pictures that a flag is raised on, by distortion and level."""
+    found = recorded("diagnose.json")
+    rows = [
+        (spoken(flag), f"`{kind}`", *(f"{share:.2f}" for share in shares.values()))
+        for flag, figures in found["flags"].items()
+        for kind, shares in figures["matching"].items()
+    ]
+    for flag, kind in (("underexposed", "darken"), ("overexposed", "brighten")):
+        shares = found["flags"][flag]["also"].get(kind, {})
+        cells = (f"{shares.get(str(level), 0):.2f}" for level in found["levels"])
+        rows.append((spoken(flag), f"`{kind}`", *cells))
+    return table(("fault", "distortion", *map(str, found["levels"])), rows)
+
+
+def diagnose_clean() -> str:
+    """The share of photos that each flag is raised on without a distortion."""
+    found = recorded("diagnose.json")["clean"]
+    names = {
+        "pristine": "Kodak: whole, smaller, quarters",
+        "well_rated": "well rated",
+        "worst": "worst rated",
+    }
+    rows = [
+        (spoken(flag), *(f"{100 * found[s][flag]:.1f} %" for s in names))
+        for flag in recorded("diagnose.json")["flags"]
+    ]
+    for key, text in (("any", "any"), ("false_flags", "all flags together")):
+        rows.append((text, *(f"{100 * found[s][key]:.1f} %" for s in names)))
+    counts = (f"{text} ({found[s]['photos']})" for s, text in names.items())
+    return table(("fault", *counts), rows)
+
+
+def spoken(flag: str) -> str:
+    return flag.replace("_", " ")
+
+
 def recorded(name: str) -> dict:
     """The results that a benchmark left."""
     path = ROOT / "benchmarks" / "results" / name
@@ -517,18 +625,24 @@ def table(titles: tuple, rows: list) -> str:
 
 
 BLOCKS = {
+    "calibration": calibration,
     "clive-splits": clive_splits,
     "clive-tries": clive_tries,
     "colour-profiles": colour_profiles,
     "commands": commands,
     "datasets-pages": datasets_pages,
     "datasets-table": datasets_table,
+    "diagnose-clean": diagnose_clean,
+    "diagnose-flags": diagnose_flags,
+    "diagnose-levels": diagnose_levels,
     "distortions-table": distortions_table,
     "few-labels": few_labels,
     "fresh-user": fresh_user,
     "image-codes": image_codes,
     "image-limits": image_limits,
     "large-photos": large_photos,
+    "measures-table": measures_table,
+    "metrics-table": metrics_table,
     "models-pages": models_pages,
     "models-table": models_table,
     "public-names": public_names,
