@@ -295,7 +295,10 @@ class Measure:
     def __call__(self, pixels: np.ndarray) -> float:
         """The score of pixels, uint8 RGB (h, w, 3), large enough."""
         arrays = () if self.arrays is None else (self.arrays,)
-        return float(self.function(pixels, *arrays))
+        value = float(self.function(pixels, *arrays))
+        # A regression may lead out of the scale of what it was fitted to.
+        scale = self.entry.output.get("scale")
+        return float(np.clip(value, *scale)) if scale else value
 
     def score(self, image: Any) -> float:
         """The score of an image, in its own size.
@@ -324,15 +327,18 @@ def check_large_enough(entry: Entry, height: int, width: int, name: str) -> None
         raise ImageError("too_small", message, name)
 
 
-def load_measure(entry: Entry) -> Measure:
-    """A measure with its arrays.
+def load_measure(
+    entry: Entry, arrays: "Mapping[str, np.ndarray] | None" = None
+) -> Measure:
+    """A measure with its arrays, or with others.
 
     Raises:
         WeightsError: its weight file is missing, or is not what its card says.
     """
-    arrays = entry.arrays() if entry.weights else None
+    if arrays is None and entry.weights:
+        arrays = entry.arrays()
     check_finite(arrays or {}, f"The weight file of {entry.name}")
-    return Measure(entry, _function(entry.card["measure"]), arrays)
+    return Measure(entry, named_function(entry.card["measure"]), arrays)
 
 
 def load_model(
@@ -430,7 +436,7 @@ def add(name: str, file: str | os.PathLike[str]) -> Path:
             arrays = _convert(entry.weights, published, name, entry.package)
             if entry.is_measure:
                 check_finite(arrays, str(file))
-                _function(entry.card["measure"])(_trial(entry), arrays)
+                named_function(entry.card["measure"])(_trial(entry), arrays)
             else:
                 fill(_build(entry, entry, {}), arrays, name)
             return
@@ -476,7 +482,7 @@ def _build(
 ) -> "keras.Model":
     """A model's network with the arguments of its weights' source, and with others."""
     trained = (source.weights if source else None) or {}
-    builder = _function(entry.card["builder"], entry.package)
+    builder = named_function(entry.card["builder"], entry.package)
     arguments = {
         **entry.card.get("arguments", {}),
         **trained.get("arguments", {}),
@@ -512,7 +518,7 @@ def code(entry: Entry) -> list[str]:
     if entry.package is None:
         return []
     names = [entry.card["builder"], (entry.weights or {}).get("converter")]
-    functions = [_function(name, entry.package) for name in names if name]
+    functions = [named_function(name, entry.package) for name in names if name]
     files = [inspect.getsourcefile(function) for function in functions]
     return [sha256(Path(file).read_bytes()) for file in files if file]
 
@@ -565,7 +571,7 @@ def _convert(
     package: str | None = None,
 ) -> "dict[str, np.ndarray]":
     """A published file's arrays by variable path, as its converter gives them."""
-    converter = _function(expected["converter"], package)
+    converter = named_function(expected["converter"], package)
     try:
         converted: dict[str, np.ndarray] = converter(arrays)
     except KeyError as error:
@@ -603,7 +609,7 @@ def _assign(
         variable.assign(numbers[path])
 
 
-def _function(reference: str, package: str | None = None) -> Any:
+def named_function(reference: str, package: str | None = None) -> Any:
     """The function that a card names as `module:function`.
 
     The builder of a run is that of a known model, since its card can come with

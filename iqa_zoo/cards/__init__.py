@@ -190,6 +190,8 @@ MEASURE = {
     "limits": [str],
     "measure": str,  # module:function, from pixels and arrays to the score
     "default_weights": _Optional(str),  # those without weights take no arrays
+    # What gives the arrays: module:function, from photos (and opinions) to them.
+    "fit": _Optional({"function": str, "from": ("opinions", "photos")}),
     "paper": _Optional(PAPER),
     "input": {"size": "native", "least": COUNT},
     "output": MEASURE_OUTPUT,

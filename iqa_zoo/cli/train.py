@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from iqa_zoo import registry
 from iqa_zoo.cli.completion import model_names
 from iqa_zoo.cli.opinions import opinion_options, read
 
@@ -150,7 +151,14 @@ def command(
     from iqa_zoo.engines.quiet import stay_quiet
 
     stay_quiet()  # TensorFlow says what it was compiled for
-    labels = read(**columns)
+    entry = registry.resolve(model, None) if model is not None else None
+    is_measure = entry is not None and entry.is_measure
+    if is_measure and dry_run:
+        raise click.UsageError(f"{model} is fitted at once: there is nothing to plan.")
+    if is_measure and entry.card.get("fit", {}).get("from") == "photos":
+        labels, columns = None, {"images": columns["images"]}
+    else:
+        labels, columns = read(**columns), {}
 
     from iqa_zoo.cli.progress import EpochProgress
 
@@ -195,8 +203,10 @@ def command(
     from iqa_zoo.training.devices import is_chief, strategy_of
     from iqa_zoo.training.train import train
 
-    folder = train(labels, **how)
-    if is_chief(strategy_of(strategy)):  # it alone has written the folder
+    folder = train(labels, **columns, **how)
+    if labels is None:
+        click.echo(f"Score photos with it: iqa-zoo score PHOTOS -m {folder}", err=True)
+    elif is_chief(strategy_of(strategy)):  # it alone has written the folder
         _report(folder)
 
 
@@ -260,9 +270,8 @@ def _report(folder: Any) -> None:
                 for figure, both in metrics.get(f"{part}_intervals", {}).items()
                 for end, bound in zip(("low", "high"), both, strict=True)
             }
-            rows += [
-                {"model": part, **metrics[part], **bounds},
-                {"model": f"{part}, constant", **metrics[f"{part}_constant"]},
-            ]
+            rows.append({"model": part, **metrics[part], **bounds})
+            if constant := metrics.get(f"{part}_constant"):
+                rows.append({"model": f"{part}, constant", **constant})
     print_figures(rows, first="part")
     click.echo(f"\nScore photos with it: iqa-zoo score PHOTOS -m {folder}", err=True)

@@ -13,7 +13,7 @@ Domain", TIP 2012, and github.com/utlive/BRISQUE.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -138,6 +138,11 @@ def _kernel(a: FloatArray, b: FloatArray, gamma: float) -> FloatArray:
     squares = (a * a).sum(1)[:, None] + (b * b).sum(1) - 2 * a @ b.T
     kernel: FloatArray = np.exp(-gamma * np.maximum(squares, 0))
     return kernel
+
+
+def fit_photos(images: Iterable[Pixels], mos: ArrayLike) -> dict[str, FloatArray]:
+    """A regression from photos and what people said of them; see `features`, `fit`."""
+    return fit(np.stack([features(image) for image in images]), mos)
 
 
 def fit(

@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import tomli_w
 from safetensors.numpy import save
 
-from iqa_zoo import cards, registry
+from iqa_zoo import cards
 from iqa_zoo.calibration import interval_table, quantile_table
 from iqa_zoo.data.manifest import Labels
 from iqa_zoo.evaluation.plots import history as plot_history
@@ -27,7 +26,7 @@ LOGS = "logs"  # the folder that TensorBoard reads
 def write_run(
     out: Path,
     card: Mapping[str, Any],
-    network: keras.Model,
+    arrays: Mapping[str, np.ndarray],
     metrics: Mapping[str, Any],
     history: Sequence[Mapping[str, Any]],
     labels: Labels,
@@ -35,12 +34,13 @@ def write_run(
     scores: np.ndarray,
     seen: frozenset[str],
     command: str,
+    output: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write the run's folder; the card comes last and makes it a model."""
-    data = save({path: v.numpy() for path, v in registry.variables(network).items()})
-    write_bytes(out / "weights.safetensors", data)
-    seen_text = "".join(f"{each}\n" for each in sorted(seen)).encode()
-    write_bytes(out / "seen.txt", seen_text)
+    """Write the run's folder; the card comes last and makes it a model.
+
+    Args:
+        output: of a measure, what its scores are.
+    """
     part_of = {row: part for part, rows in parts.items() for row in rows}
     drawn = sorted(part_of)  # some may have been left out
     named = [(labels.names[row], part_of[row], row) for row in drawn]
@@ -59,7 +59,9 @@ def write_run(
             for name, part, row in named
         ],
     )
-    write_history(out, history)
+    if history:
+        write_history(out, history)
+        plot_history(out / "history.png", history)
     for part in ("test", "validation"):
         if part in metrics:
             scatter(
@@ -70,10 +72,43 @@ def write_run(
                 figures=metrics[part],
             )
             break
-    plot_history(out / "history.png", history)
+    write_bytes(out / "metrics.json", (json.dumps(metrics, indent=1) + "\n").encode())
+    scale = (output or card["output"])["scale"]
+    said = {
+        "data": f"{len(labels.names)} images with opinions",
+        "terms": "those of the opinions and images",
+        "start": metrics["start"],
+        "seed": metrics["seed"],
+        "trained_on": len(parts["train"]),
+        "results": {
+            part: metrics[part] for part in ("validation", "test") if part in metrics
+        },
+        **_calibrated(scale, labels, parts, scores, drawn, output is not None),
+    }
+    if output is not None:
+        said["output"] = dict(output)
+    write_model(out, card, arrays, seen, command, said)
+
+
+def write_model(
+    out: Path,
+    card: Mapping[str, Any],
+    arrays: Mapping[str, np.ndarray],
+    seen: frozenset[str],
+    command: str,
+    said: Mapping[str, Any],
+) -> None:
+    """Write the files that make the folder a model; the card comes last.
+
+    Args:
+        said: further keys of the card's table of the weight set.
+    """
+    data = save(dict(arrays))
+    write_bytes(out / "weights.safetensors", data)
+    seen_text = "".join(f"{each}\n" for each in sorted(seen)).encode()
+    write_bytes(out / "seen.txt", seen_text)
     command = command or "iqa_zoo.train"
     write_bytes(out / "command.txt", f"{command}\n".encode())
-    write_bytes(out / "metrics.json", (json.dumps(metrics, indent=1) + "\n").encode())
     card = {k: v for k, v in card.items() if k not in ("weights", "preferred")}
     card["default_weights"] = TAG
     card["weights"] = {
@@ -82,38 +117,29 @@ def write_run(
             "file": "weights.safetensors",
             "bytes": len(data),
             "sha256": sha256(data),
-            "dtype": "float32",
-            "arrays": len(registry.variables(network)),
+            "dtype": str(next(iter(arrays.values())).dtype),
+            "arrays": len(arrays),
             "licence": "as the opinions and images it was trained on allow",
-            "data": f"{len(labels.names)} images with opinions",
-            "terms": "those of the opinions and images",
-            "start": metrics["start"],
             "command": command,
-            "seed": metrics["seed"],
-            "trained_on": len(parts["train"]),
             "seen": {
                 "file": "seen.txt",
                 "bytes": len(seen_text),
                 "sha256": sha256(seen_text),
             },
-            "results": {
-                part: metrics[part]
-                for part in ("validation", "test")
-                if part in metrics
-            },
+            **said,
         }
     }
-    card["weights"][TAG] |= _calibrated(card, labels, parts, scores, drawn)
     cards.check_card(card, str(out / "card.toml"))
     write_bytes(out / "card.toml", tomli_w.dumps(card).encode())
 
 
 def _calibrated(
-    card: Mapping[str, Any],
+    scale: Sequence[float],
     labels: Labels,
     parts: Mapping[str, np.ndarray],
     scores: np.ndarray,
     drawn: Sequence[int],
+    on_their_scale: bool,
 ) -> dict[str, Any]:
     """What a score of this run is worth: the card's `quantiles` and `interval`."""
     found = {
@@ -123,10 +149,9 @@ def _calibrated(
     }
     test = parts.get("test", ())
     if len(test) >= FEWEST_HELD_OUT:
-        low, high = card["output"]["scale"]
-        first, last = labels.range
+        (low, high), (first, last) = scale, labels.range
         share = (labels.mos[test] - first) / (last - first)
-        if labels.direction == "lower_is_better":
+        if labels.direction == "lower_is_better" and not on_their_scale:
             share = 1 - share
         found["interval"] = interval_table(
             scores[test],

@@ -27,7 +27,7 @@ from iqa_zoo.evaluation.figures import constant_figures, figures
 from iqa_zoo.evaluation.intervals import bootstrap
 from iqa_zoo.files import fingerprint, sha256
 from iqa_zoo.images import read_image
-from iqa_zoo.training import checkpoints
+from iqa_zoo.training import checkpoints, measures
 from iqa_zoo.training.devices import is_chief, policy, strategy_of
 from iqa_zoo.training.events import Events
 from iqa_zoo.training.folder import LOGS, write_history, write_run
@@ -141,7 +141,15 @@ def train(
     name = model or registry.default_model()
     entry = registry.resolve(name, None)
     out = Path(out)
+    if entry.is_measure and (epochs is not None or start != "best"):
+        raise UsageError(f"{name} is fitted at once: leave out epochs and start.")
+    if entry.is_measure and measures.learns(entry) == "photos":
+        return measures.fit_photos(entry, images, out=out, command=command)
     labels = as_labels(labels, images, **columns)
+    if entry.is_measure:
+        parts = parts_of(labels, split, train_on_validation, shares, limit)
+        how = {"out": out, "split": split, "command": command}
+        return measures.fit_opinions(entry, labels, parts, **how)
     scale, bins = tuple(entry.output["scale"]), entry.output["bins"]
     targets = labels.distribution(scale, bins).astype(np.float32)
     parts = parts_of(labels, split, train_on_validation, shares, limit)
@@ -246,10 +254,11 @@ def train(
         if chief:
             card = {**entry.card, "recipe": recipe}
             seen |= {fingerprints[row] for row in parts["train"]}
+            network_arrays = registry.variables(network).items()
             write_run(
                 out,
                 card,
-                network,
+                {path: variable.numpy() for path, variable in network_arrays},
                 metrics,
                 run.history,
                 labels,
