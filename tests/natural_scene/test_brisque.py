@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from iqa_zoo.errors import ImageError, UsageError, WeightsError
 from iqa_zoo.images import read_image
 from iqa_zoo.natural_scene import brisque
+from iqa_zoo.natural_scene.libsvm import from_libsvm
 from tests.helpers.formula import formula_pair
 
 # What the authors' MATLAB code gives, and how far summing in another order may lead:
@@ -50,12 +51,42 @@ def photo(size, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (*size, 3), np.uint8)
 
 
+def libsvm_files(arrays):
+    """The two files as the authors' programs would write them."""
+    model = [
+        "svm_type epsilon_svr",
+        "kernel_type rbf",
+        f"gamma {arrays['gamma'].item()}",
+        "nr_class 2",
+        f"total_sv {len(arrays['coef'])}",
+        f"rho {arrays['rho'].item()}",
+        "SV",
+    ]
+    for coef, row in zip(arrays["coef"], arrays["support_vectors"], strict=True):
+        cells = (f"{k}:{v}" for k, v in enumerate(row.tolist(), 1) if v)
+        model.append(" ".join([str(coef.item()), *cells]) + " ")
+    half = 1 / np.diag(arrays["projection"])
+    bounds = np.stack([arrays["offset"] - half, arrays["offset"] + half], axis=1)
+    ranges = [f"{k} {low} {high}" for k, (low, high) in enumerate(bounds.tolist(), 1)]
+    texts = {"allmodel": model, "allrange": ["x", "-1 1", *ranges]}
+    return {name: "\n".join([*lines, ""]).encode() for name, lines in texts.items()}
+
+
 @pytest.fixture(scope="module")
 def live(imagenet_weights):
     """The authors' model."""
     file = np.load(imagenet_weights / "brisque_live_official_svr.npz")
-    names = ("support_vectors", "coef", "rho", "gamma", "range_min", "range_max")
-    return {name: np.atleast_1d(file[name]) for name in names}
+    low, high = file["range_min"], file["range_max"]
+    arrays = {
+        "support_vectors": file["support_vectors"],
+        "coef": file["coef"],
+        "rho": np.atleast_1d(file["rho"]),
+        "gamma": np.atleast_1d(file["gamma"]),
+        "power": np.ones(1),
+        "offset": (low + high) / 2,
+        "projection": np.diag(2 / (high - low)),
+    }
+    return from_libsvm(libsvm_files(arrays))
 
 
 @pytest.mark.parametrize(("name", "expected"), OFFICIAL.items())
@@ -117,10 +148,9 @@ def test_fit_learns_and_left_out_photos_choose():
     answers = brisque.predict(rows[200:], arrays)
     error = np.sqrt(np.mean((answers - mos[200:]) ** 2))
     assert error < 0.6 * mos[200:].std()
-    # A shift of the opinions, and any unit of a feature, change nothing else.
-    factors = random.uniform(0.1, 10, 36)
-    moved = brisque.fit(rows[:200] * factors + 3, mos[:200] + 7)
-    again = brisque.predict(rows[200:] * factors + 3, moved)
+    # A shift of the opinions, and another unit, change nothing else.
+    moved = brisque.fit(rows[:200] * 8 + 3, mos[:200] + 7)
+    again = brisque.predict(rows[200:] * 8 + 3, moved)
     np.testing.assert_allclose(again, answers + 7, atol=1e-6)
 
 
@@ -129,8 +159,9 @@ def test_the_error_left_out_is_that_of_leaving_out(caplog):
     rows, mos = random.standard_normal((30, 36)), random.standard_normal(30)
     with caplog.at_level("INFO", "iqa_zoo"):
         arrays = brisque.fit(rows, mos, gamma=0.02, ridge=0.5)
-    z = arrays["support_vectors"]
-    kernel = np.exp(-0.02 * np.square(z[:, None] - z).sum(-1))
+    z, mirrored = np.split(arrays["support_vectors"], 2)
+    distances = [np.linalg.norm(z[:, None] - each, axis=-1) for each in (z, mirrored)]
+    kernel = np.exp(-np.sqrt(0.02) * np.array(distances)).mean(0)
     centred, errors = mos - mos.mean(), []
     for i in range(30):
         others = np.arange(30) != i
@@ -157,6 +188,15 @@ def test_bad_fits_are_refused(rows, mos, arguments, told):
         brisque.fit(rows, mos, **arguments)
 
 
+def test_a_mirror_image_gets_the_same_score(photos):
+    random = np.random.default_rng(6)
+    rows = random.uniform(0.1, 1, (40, 36))
+    arrays = brisque.fit(rows, rows @ random.standard_normal(36))
+    image = read_image(photos / "coffee.jpg")[:200, :300]
+    found = [brisque.score(each, arrays) for each in (image, image[:, ::-1])]
+    assert found[0] == pytest.approx(found[1], rel=1e-3)
+
+
 def test_features_that_never_vary():
     rows = np.random.default_rng(4).standard_normal((20, 36))
     rows[:, 5] = 1
@@ -164,46 +204,38 @@ def test_features_that_never_vary():
     np.testing.assert_allclose(brisque.predict(rows, arrays), 0, atol=1e-12)
 
 
-def libsvm_files(arrays):
-    """The two files as the authors' programs would write them."""
-    model = [
-        "svm_type epsilon_svr",
-        "kernel_type rbf",
-        f"gamma {arrays['gamma'][0]!r}",
-        "nr_class 2",
-        f"total_sv {len(arrays['coef'])}",
-        f"rho {arrays['rho'][0]!r}",
-        "SV",
-    ]
-    for coef, row in zip(arrays["coef"], arrays["support_vectors"], strict=True):
-        cells = (f"{k}:{v!r}" for k, v in enumerate(row.tolist(), 1) if v)
-        model.append(" ".join([repr(float(coef)), *cells]) + " ")
-    bounds = zip(arrays["range_min"], arrays["range_max"], strict=True)
-    ranges = [f"{k} {a!r} {b!r}" for k, (a, b) in enumerate(bounds, 1)]
-    texts = {"allmodel": model, "allrange": ["x", "-1 1", *ranges]}
-    return {
-        name: "\n".join([*lines, ""])
-        .replace("np.float64(", "")
-        .replace(")", "")
-        .encode()
-        for name, lines in texts.items()
-    }
-
-
 @pytest.fixture(scope="module")
 def arrays():
-    rows = np.random.default_rng(5).standard_normal((12, 36))
-    rows[3, 4] = rows[:, 4].mean()
-    return brisque.fit(rows, rows[:, 1])
+    random = np.random.default_rng(5)
+    vectors = random.uniform(-1, 1, (12, 36))
+    vectors[3, 4] = 0  # which libsvm does not write
+    return {
+        "support_vectors": vectors,
+        "coef": random.standard_normal(12),
+        "rho": np.array([-150.5]),
+        "gamma": np.array([0.05]),
+        "power": np.ones(1),
+        "offset": random.standard_normal(36),
+        "projection": np.diag(random.uniform(1, 9, 36)),
+    }
 
 
 def test_libsvm_files_come_back(arrays):
     files = libsvm_files(arrays)
     assert b"1:" in files["allmodel"]
-    found = brisque.from_libsvm(files)
+    found = from_libsvm(files)
     assert found.keys() == arrays.keys()
     for name, array in arrays.items():
-        np.testing.assert_array_equal(found[name], array)
+        np.testing.assert_allclose(found[name], array, rtol=1e-12, atol=1e-12)
+
+
+def test_the_files_of_a_release(arrays):
+    files = libsvm_files(arrays)
+    unpacked = {name: np.frombuffer(data, np.uint8) for name, data in files.items()}
+    found = brisque.from_release({**unpacked, "readme.txt": np.zeros(3, np.uint8)})
+    rows = np.random.default_rng(7).standard_normal((5, 36))
+    expected = brisque.predict(rows, arrays)
+    np.testing.assert_allclose(brisque.predict(rows, found), expected)
 
 
 @pytest.mark.parametrize(
@@ -219,6 +251,7 @@ def test_libsvm_files_come_back(arrays):
         ("allmodel", b"gamma", b"gama"),
         ("allrange", b"-1 1", b"0 1"),
         ("allrange", b"\n36 ", b"\n"),
+        ("allrange", b"\n36 ", b"\n35 "),
         ("allrange", b"x", b"\xff\xfe"),
         ("allrange", b"x\n", b""),
     ],
@@ -228,16 +261,16 @@ def test_other_files_are_refused(file, old, new, arrays):
     assert old in files[file]
     files[file] = files[file].replace(old, new, 1)
     with pytest.raises(WeightsError, match="not the files of the authors' release"):
-        brisque.from_libsvm(files)
+        from_libsvm(files)
 
 
 def test_a_missing_file_is_named(arrays):
     files = libsvm_files(arrays)
     with pytest.raises(WeightsError, match="allrange is missing"):
-        brisque.from_libsvm({"allmodel": files["allmodel"]})
+        from_libsvm({"allmodel": files["allmodel"]})
     for name in files:
         with pytest.raises(WeightsError, match="not the files"):
-            brisque.from_libsvm({**files, name: b""})
+            from_libsvm({**files, name: b""})
 
 
 def test_other_arrays_are_refused(arrays):
