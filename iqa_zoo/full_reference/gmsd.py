@@ -82,10 +82,8 @@ def gradient(ops: Any, plane: Plane) -> Plane:
 def _gmsd(
     ops: Any, reference: Plane, distorted: Plane, luma_rounding: bool
 ) -> tuple[Any, Plane]:
-    planes = [
-        ops.halved(ops.luma(image, luma_rounding), "zero")
-        for image in (reference, distorted)
-    ]
+    grey = partial(ops.luma, rounded=luma_rounding)
+    planes = [ops.halved(image, "zero", grey) for image in (reference, distorted)]
     apart = _dissimilarities(ops, planes, 0)
     return ops.deviation(apart, ddof=1), 1 - apart
 

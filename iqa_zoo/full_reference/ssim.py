@@ -81,9 +81,9 @@ def ssim_fullres(
 def _ssim(
     ops: Any, reference: Plane, distorted: Plane, luma_rounding: bool, shrunk: bool
 ) -> tuple[Any, Plane]:
-    planes = [ops.luma(image, luma_rounding) for image in (reference, distorted)]
-    if shrunk:
-        planes = [ops.downsampled(plane, "symmetric") for plane in planes]
+    grey = partial(ops.luma, rounded=luma_rounding)
+    shrink = partial(ops.downsampled, padding="symmetric", of=grey) if shrunk else grey
+    planes = [shrink(image) for image in (reference, distorted)]
     whole = ops.tiled(partial(_product, ops), planes, len(WINDOW) - 1)
     return ops.mean(whole), whole
 

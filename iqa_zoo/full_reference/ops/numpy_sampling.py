@@ -1,5 +1,7 @@
 """NumPy planes of other sizes: means of blocks, pyramids and MATLAB's `imresize`."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from iqa_zoo.full_reference.ops.checks import CUBIC
@@ -13,47 +15,60 @@ from iqa_zoo.full_reference.ops.numpy_filters import (
 from iqa_zoo.images import opencv
 
 
-def halved(plane: Plane, padding: str) -> Plane:
+def halved(
+    plane: Plane, padding: str, of: Callable[[Plane], Plane] = channels
+) -> Plane:
     """Means of 2 x 2 pixels side by side, from the first row and column.
 
     An odd last row or column is averaged with its padding, or dropped for "valid".
+    `of` as for `downsampled`.
     """
-    return _blocks(plane, 2, 0, padding)
+    return _blocks(plane, 2, 0, padding, of)
 
 
-def downsampled(plane: Plane, padding: str) -> Plane:
+def downsampled(
+    plane: Plane, padding: str, of: Callable[[Plane], Plane] = channels
+) -> Plane:
     """MATLAB metrics' first step: to a short side of about 256 by means of F x F.
 
     F = max(1, short side / 256 rounded half up); the windows' middles are samples 0, F,
-    2F, ... So with F of 3 and more the first window begins outside the image. `plane`
-    may be an image too; it is not rounded then.
+    2F, ... So with F of 3 and more the first window begins outside the image.
+
+    Args:
+        plane: a plane, or an image.
+        padding: what lies outside.
+        of: what to take the means of, from a plane or an image; of each pixel alone.
     """
     factor = max(1, int(min(plane.shape[:2]) / 256 + 0.5))
-    return _blocks(plane, factor, (factor - 1) // 2, padding)
+    return _blocks(plane, factor, (factor - 1) // 2, padding, of)
 
 
-def _blocks(plane: Plane, factor: int, before: int, padding: str) -> Plane:
+def _blocks(
+    plane: Plane,
+    factor: int,
+    before: int,
+    padding: str,
+    of: Callable[[Plane], Plane],
+) -> Plane:
     """Means of blocks, the first of which begins `before` pixels outside the plane."""
     if factor == 1:
-        return channels(plane)
+        return of(plane)
     cv2 = opencv()
-    sides = []
-    for length in plane.shape[:2]:
-        count = length // factor if padding == "valid" else -(-length // factor)
-        sides += [count, count * factor - before - length]
-    height, bottom, width, right = sides
-    if before or bottom > 0 or right > 0:
-        after = max(bottom, 0), max(right, 0)
-        plane = padded(plane, (before, after[0], before, after[1]), padding)
-    plane = plane[: height * factor, : width * factor]
-    if plane.ndim == 3 and plane.shape[2] == 1:
-        plane = plane[..., 0]
-    means = np.empty((height, width, *plane.shape[2:]), np.float32)
-    for rows in strips(height, plane[:factor].size * 4):
-        strip = plane[rows.start * factor : rows.stop * factor]
-        strip = strip.astype(np.float32, copy=False)
-        shape = (width, rows.stop - rows.start)
-        means[rows] = cv2.resize(strip, shape, interpolation=cv2.INTER_AREA)
+    length, across = plane.shape[:2]
+    round_up = 0 if padding == "valid" else factor - 1
+    height, width = (length + round_up) // factor, (across + round_up) // factor
+    right = width * factor - before - across
+    means = None
+    for rows in strips(height, factor * across * 4, 32 // factor):
+        top, bottom = rows.start * factor - before, rows.stop * factor - before
+        strip = of(plane[max(top, 0) : bottom, : across + min(right, 0)])
+        sides = (max(-top, 0), max(bottom - length, 0), before, max(right, 0))
+        if any(sides):
+            strip = padded(strip, sides, padding)
+        if means is None:
+            means = np.empty((height, width, *strip.shape[2:]), np.float32)
+        size = (width, rows.stop - rows.start)
+        means[rows] = cv2.resize(strip, size, interpolation=cv2.INTER_AREA)
     return means
 
 

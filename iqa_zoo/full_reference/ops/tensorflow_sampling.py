@@ -1,6 +1,6 @@
 """TensorFlow's planes of other sizes: means of blocks, pyramids and `imresize`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,20 +15,31 @@ from iqa_zoo.full_reference.ops.tensorflow_filters import (
 )
 
 
-def halved(plane: Plane, padding: str) -> Plane:
+def halved(
+    plane: Plane, padding: str, of: Callable[[Plane], Plane] | None = None
+) -> Plane:
     """Means of 2 x 2 pixels side by side, from the first row and column.
 
     An odd last row or column is averaged with its padding, or dropped for "valid".
+    `of` as for `downsampled`.
     """
-    return _blocks(plane, 2, 0, padding)
+    return _blocks(of(plane) if of else plane, 2, 0, padding)
 
 
-def downsampled(plane: Plane, padding: str) -> Plane:
+def downsampled(
+    plane: Plane, padding: str, of: Callable[[Plane], Plane] | None = None
+) -> Plane:
     """MATLAB metrics' first step: to a short side of about 256 by means of F x F.
 
     F = max(1, short side / 256 rounded half up); the windows' middles are samples 0, F,
     2F, ... So with F of 3 and more the first window begins outside the image.
+
+    Args:
+        plane: a plane, or an image.
+        padding: what lies outside.
+        of: what to take the means of, from a plane or an image; of each pixel alone.
     """
+    plane = of(plane) if of else plane
     height, width = size(plane)
     if isinstance(height, int) and isinstance(width, int):
         factor: Any = max(1, int(min(height, width) / 256 + 0.5))
