@@ -79,11 +79,12 @@ EITHER = {
 
 
 class Case(NamedTuple):
-    """A photo, what was done to it, and how much."""
+    """A photo, what was done to it, how much, and whether it was clipped before."""
 
     photo: str
     kind: str
     level: int
+    was_clipped: bool
     image: Pixels
 
 
@@ -97,13 +98,14 @@ def cast(image: Pixels, name: str, level: int) -> Pixels:
 
 def damaged(photo: str, image: Pixels, kinds: list[str]) -> Iterator[Case]:
     """A photo under every kind of distortion at the levels that are to be found."""
+    before = is_clipped(image)
     for kind in kinds:
         for level in LEVELS:
             if kind.startswith("cast_"):
                 made = cast(image, kind.removeprefix("cast_"), level)
             else:
                 made = distort(image, kind, level)
-            yield Case(photo, kind, level, made)
+            yield Case(photo, kind, level, before, made)
 
 
 def all_kinds() -> list[str]:
@@ -114,14 +116,21 @@ def clean(photo: str, image: Pixels) -> Iterator[Case]:
     """A photo as it is, at 3/4 and at half its size, and its four quarters."""
     cv2 = opencv()
     height, width, _ = image.shape
-    yield Case(photo, CLEAN, 0, image)
+    forms = [image]
     for share in (0.75, 0.5):
         size = round(width * share), round(height * share)
-        shrunk = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-        yield Case(photo, CLEAN, 0, shrunk)
+        forms.append(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
     for rows in (slice(height // 2), slice(height // 2, None)):
         for columns in (slice(width // 2), slice(width // 2, None)):
-            yield Case(photo, CLEAN, 0, np.ascontiguousarray(image[rows, columns]))
+            forms.append(np.ascontiguousarray(image[rows, columns]))
+    for form in forms:
+        yield Case(photo, CLEAN, 0, is_clipped(form), form)
+
+
+def is_clipped(image: Pixels) -> bool:
+    """Whether more than 5 % of the pixels are black, or white in a channel."""
+    lost = (image.max(-1) == 255) | (image.max(-1) == 0)
+    return bool(lost.mean() > 0.05)
 
 
 def kodak(shared: Path, number: int) -> Pixels:
@@ -136,8 +145,15 @@ def clive(shared: Path, count: int, *, best: bool) -> list[Path]:
     return [shared / "clive" / "images" / row["image"] for row in chosen]
 
 
-def truth(flag: str, kind: str) -> bool | None:
-    """Whether a flag is right about a kind of distortion; None where either is."""
+def truth(flag: str, kind: str, was_clipped: bool) -> bool | None:
+    """Whether a flag is right about a kind of distortion; None where either is.
+
+    Either is right about clipping where the photo was clipped before.
+    """
+    if flag == "clipped" and was_clipped:
+        return None
+    if kind == CLEAN:
+        return False
     if kind in MATCHING[flag]:
         return True
     return None if kind in EITHER[flag] else False

@@ -22,6 +22,7 @@ from diagnose_cases import (
     clean,
     clive,
     damaged,
+    is_clipped,
     kodak,
     truth,
 )
@@ -42,10 +43,13 @@ TOO_SLOW = "denoise"
 MEASURES = {
     "blurred": ("gradient of the finest detail over that of coarser detail", False),
     "noisy": ("noise in grey levels, of colours, or of grey less 4.5", True),
-    "underexposed": ("mean grey level, 0 to 1", False),
-    "overexposed": ("mean grey level, 0 to 1", True),
+    "underexposed": ("mean grey level times that of the lightest places", False),
+    "overexposed": ("the same of black and the darkest places", False),
     "clipped": ("share of pixels that are black, or white in a channel", True),
-    "low_contrast": ("standard deviation of grey, 0 to 0.5", False),
+    "low_contrast": (
+        "grey levels from the darkest to the lightest places, 0 to 1",
+        False,
+    ),
     "colour_cast": ("the light's colour in standard deviations of good photos", True),
     "blocky": ("steps on a grid of 8 pixels over those beside it", True),
     "pixelated": ("share of rows and columns that are repeated", True),
@@ -68,7 +72,8 @@ def main() -> None:
     print(FILE.read_text(encoding="utf-8"))
 
 
-Row = tuple[str, str, int, dict[str, float | None]]  # photo, kind, level, values
+# Photo, kind, level, whether it was clipped before, and the values.
+Row = tuple[str, str, int, bool, dict[str, float | None]]
 
 
 def measured(shared: Path, kept: Path | None) -> list[Row]:
@@ -83,13 +88,15 @@ def measured(shared: Path, kept: Path | None) -> list[Row]:
             photo = kodak(shared, number)
             kinds = [kind for kind in all_kinds() if kind != TOO_SLOW]
             for case in (*clean(name, photo), *damaged(name, middle(photo), kinds)):
-                rows.append((*case[:3], values(case.image)))
+                rows.append((*case[:4], values(case.image)))
             print(name, flush=True)
             if kept:
                 kept.write_text(json.dumps(rows))
     for path in clive(shared, BEST, best=True)[::2]:
         if path.name not in done:
-            rows.append((path.name, WELL_RATED, 0, values(read_image(path))))
+            image = read_image(path)
+            before = is_clipped(image)
+            rows.append((path.name, WELL_RATED, 0, before, values(image)))
     if kept:
         kept.write_text(json.dumps(rows))
     return rows
@@ -116,13 +123,12 @@ def fitted(flag: str, rows: list[Row]) -> dict:
     found: dict[str, list[float]] = {
         group: [] for group in ("yes", "no", CLEAN, WELL_RATED, "strong")
     }
-    for _, kind, level, row in rows:
-        group = kind
-        if kind not in (CLEAN, WELL_RATED):
-            right = truth(flag, kind)
-            if right is None or level not in LEVELS:
-                continue
-            group = "yes" if right else "no"
+    for _, kind, level, was_clipped, row in rows:
+        whole = kind in (CLEAN, WELL_RATED)
+        right = truth(flag, CLEAN if whole else kind, was_clipped)
+        if right is None:
+            continue
+        group = kind if whole else "yes" if right else "no"
         value = row[flag]
         # What cannot be told raises no flag.
         found[group].append(-np.inf if value is None else sign * value)

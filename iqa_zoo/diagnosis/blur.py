@@ -25,12 +25,12 @@ _BELL = np.exp(-(_X**2) / 2) / np.exp(-(_X**2) / 2).sum()
 _COARSE = np.array([_X * _BELL, _BELL], np.float32)
 
 _FLAT = 0.1  # squared grey levels of coarse gradient, below which there is no edge
-# The coarse gradient over the noise's variance, below which the noise's own error
-# decides: half of what the noise adds.
-_DROWNED = 0.04
+# The noise in grey levels, and the coarse gradient over its variance, beyond which the
+# error of what is taken off decides.
+_NOISIEST, _DROWNED = 20, 0.01
 _ONE_WAY = 0.005  # share of the gradient in the direction that has less of it
 _ONE_SIDED = 0.75  # the power
-_MOVED = 0.86  # blur of one direction over that of the other, at which it is motion
+_MOVED = 0.885  # blur of one direction over that of the other, at which it is motion
 _TILE = 32  # pixels a side
 
 
@@ -47,9 +47,10 @@ def blurred(look: Look) -> Reading:
         for gradients, kernel in ((fine, _FINE), (coarse, _COARSE))
     )
     edges = float(np.trace(far))
-    if edges <= max(_FLAT, _DROWNED * variance):
-        why = "noise hides the" if variance > _FLAT / _DROWNED else "there are no"
-        return Reading(None, f"{why} edges to judge by")
+    if variance > _NOISIEST**2 or _FLAT < edges < _DROWNED * variance:
+        return Reading(None, "noise hides the edges")
+    if edges <= _FLAT:
+        return Reading(None, "there are no edges to judge by")
     if np.linalg.eigvalsh(far)[0] < _ONE_WAY * edges:
         return Reading(None, "all edges run in one direction")
     least, most = (max(ratio, 0.0) for ratio in ratios(near, far))

@@ -40,9 +40,9 @@ FLAGS = tuple(READERS)
 
 # What cannot be told where another fault was found, as both look alike to the reading.
 _HIDDEN = (
+    ("blocky", "pixelated", "blocks repeat their pixels"),
     ("pixelated", "blurred", "pixels are merged"),
     ("pixelated", "noisy", "pixels are merged"),
-    ("pixelated", "blocky", "pixels are merged"),
     ("banded", "noisy", "there are too few levels"),
     ("underexposed", "colour_cast", "it is too dark"),
     ("overexposed", "colour_cast", "it is too light"),

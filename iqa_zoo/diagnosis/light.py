@@ -24,15 +24,25 @@ _COLOURED = 60  # patches that are neither, at least
 
 
 def underexposed(look: Look) -> Reading:
-    """The mean of the grey levels, 0 to 1."""
-    value = _mean(look)
-    return Reading(value, _brightness(value), places=functools.partial(_dark, look))
+    """The mean grey level times that of the lightest places, 0 to 1."""
+    _, light, mean = _tones(look)
+    return Reading(
+        mean * light,
+        f"the mean level is {100 * mean:.0f} % of white, that of the lightest places "
+        f"{100 * light:.0f} %",
+        places=functools.partial(_dark, look),
+    )
 
 
 def overexposed(look: Look) -> Reading:
-    """The same number, too high where it is too low there."""
-    value = _mean(look)
-    return Reading(value, _brightness(value), places=functools.partial(_light, look))
+    """The same, counted from white: of the mean and of the darkest places, 0 to 1."""
+    dark, _, mean = _tones(look)
+    return Reading(
+        (1 - mean) * (1 - dark),
+        f"the mean level is {100 * mean:.0f} % of white, that of the darkest places "
+        f"{100 * dark:.0f} %",
+        places=functools.partial(_light, look),
+    )
 
 
 def clipped(look: Look) -> Reading:
@@ -53,9 +63,13 @@ def clipped(look: Look) -> Reading:
 
 
 def low_contrast(look: Look) -> Reading:
-    """The standard deviation of grey, 0 to 0.5, of cells of 4 x 4 pixels."""
-    value = float(block_means(look.copy_plane, _CELL).std(dtype=float)) / 255
-    return Reading(value, f"grey levels spread by {100 * value:.0f} % of the scale")
+    """The grey levels from the darkest to the lightest places, 0 to 1."""
+    dark, light, _ = _tones(look)
+    return Reading(
+        light - dark,
+        f"grey levels from the darkest to the lightest places span "
+        f"{100 * (light - dark):.0f} % of the scale",
+    )
 
 
 def colour_cast(look: Look) -> Reading:
@@ -98,12 +112,11 @@ def colour_cast(look: Look) -> Reading:
     )
 
 
-def _mean(look: Look) -> float:
-    return float(look.copy_plane.mean(dtype=float)) / 255
-
-
-def _brightness(value: float) -> str:
-    return f"the mean level is {100 * value:.0f} % of white"
+def _tones(look: Look) -> tuple[float, float, float]:
+    """The 1 % and 99 % quantiles of grey cells, and the mean, 0 to 1."""
+    cells = block_means(look.copy_plane, _CELL).ravel() / 255
+    dark, light = np.quantile(cells, (0.01, 0.99))
+    return float(dark), float(light), float(cells.mean(dtype=float))
 
 
 def _dark(look: Look) -> Mask:
