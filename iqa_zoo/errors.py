@@ -49,7 +49,9 @@ class UsageError(IqaError, ValueError):
 class UnknownNameError(UsageError):
     """A name that is not among those known; the message gives the nearest ones."""
 
-    def __init__(self, what: str, name: str, known: Iterable[str]) -> None:
+    def __init__(
+        self, what: str, name: str, known: Iterable[str], remedy: str = ""
+    ) -> None:
         known = sorted(known)
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
         hint = (
@@ -57,7 +59,7 @@ class UnknownNameError(UsageError):
             if near
             else f"Known: {', '.join(known) or 'none'}."
         )
-        super().__init__(f"No {what} is called {name!r}. {hint}")
+        super().__init__(f"No {what} is called {name!r}. {hint} {remedy}".rstrip())
 
 
 class ImageError(IqaError):

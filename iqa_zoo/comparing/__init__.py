@@ -192,7 +192,7 @@ class _Work:
             raise ImageError(
                 "different_sizes",
                 f"{pair.distorted}: {shown[1]} pixels, but {pair.reference} has "
-                f"{shown[0]}. Name a rule to resize one of them, or crop it.",
+                f"{shown[0]}. Say which is resized (resize, --resize), or crop it.",
                 pair.distorted,
             )
         height, width = RESIZE_RULES[self._resize](*sizes)

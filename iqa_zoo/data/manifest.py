@@ -294,11 +294,13 @@ def _chosen(
     if roles["observer"]:
         chosen = {r: n for r, n in chosen.items() if r not in ("std", "votes")}
     if "image" not in chosen:
-        raise UnknownNameError(f"column of {path}", "image", table.header)
+        remedy = "Name the column of images (image, --image-column)."
+        raise UnknownNameError(f"column of {path}", "image", table.header, remedy)
     if "mos" not in chosen and "votes" not in chosen:
         if not roles["mos"]:
             raise UsageError(f"{path} has no votes; mos cannot be left out.")
-        raise UnknownNameError(f"column of {path}", "mos", table.header)
+        remedy = "Name the column of scores (mos, --mos-column)."
+        raise UnknownNameError(f"column of {path}", "mos", table.header, remedy)
     for name in (name for names in chosen.values() for name in names):
         if name not in table.header:
             raise UnknownNameError(f"column of {path}", name, table.header)

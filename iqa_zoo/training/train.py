@@ -610,6 +610,6 @@ def _check_unseen(
             raise UsageError(
                 f"{known} of the {len(rows)} {part} images were among those that the "
                 f"weights of the start ({os.fspath(start)}) were trained on, so their "
-                "figures would prove nothing. Start from imagenet or random, or train "
-                "on all images."
+                "figures would prove nothing. Start from imagenet or random (start, "
+                "--start), or train on all images (split=None, --all)."
             )
