@@ -33,6 +33,11 @@ SAID = {
             "scale": [0, 100],
             "direction": "higher_is_better",
         },
+        "notes": [
+            "The form of the regression was changed after the first one had been "
+            "measured on the test photos; the new one was chosen by "
+            "the error on photos left out of the training part.",
+        ],
     },
     "niqe.kodak": {
         "licence": "Apache-2.0",
@@ -40,7 +45,7 @@ SAID = {
         "terms": "The photos were released by Eastman Kodak for unrestricted use",
         "start": "nothing",
         "seed": 0,
-        "command": "python benchmarks/fit_niqe.py --data kodak",
+        "command": "python benchmarks/fit_niqe.py --pristine kodak --data clive",
     },
 }
 KEPT = ("results", "quantiles", "interval", "notes", "limits", "trained_on")
