@@ -67,7 +67,7 @@ def measures_table() -> str:
             card["task"],
             card["output"]["direction"].replace("_", " "),
             ", ".join(card.get("weights", {})) or "needs none",
-            str(card["input"]["least"]),
+            card["input"]["least"],
         )
         for name, card in measure_cards().items()
     ]
@@ -88,7 +88,7 @@ def metrics_table() -> str:
                 f"{card['title']}. {paper['authors']}, {paper['year']}",
                 f"{low} to {high}, {card['direction'].replace('_', ' ')}",
                 card["colour"],
-                str(card["least"]),
+                card["least"],
                 "yes" if card["differentiable"] else "no",
                 "yes" if card["has_map"] else "no",
             )
@@ -581,10 +581,14 @@ def diagnose_clean() -> str:
         "worst": "worst rated",
     }
     rows = [
-        (spoken(flag), *(f"{100 * found[s][flag]:.1f} %" for s in names))
+        (spoken(flag), *(f"{100 * found[s]['raised'][flag]:.1f} %" for s in names))
         for flag in recorded("diagnose.json")["flags"]
     ]
-    for key, text in (("any", "any"), ("false_flags", "all flags together")):
+    for key, text in (
+        ("any_false", "photos with a false flag"),
+        ("false_flags", "false flags of all flags"),
+        ("cannot_tell", "not told"),
+    ):
         rows.append((text, *(f"{100 * found[s][key]:.1f} %" for s in names)))
     counts = (f"{text} ({found[s]['photos']})" for s, text in names.items())
     return table(("fault", *counts), rows)
@@ -621,7 +625,7 @@ def shown(command: str, prompt: bool = True) -> str:
 
 def table(titles: tuple, rows: list) -> str:
     lines = [titles, ["---"] * len(titles), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return "".join(f"| {' | '.join(map(str, line))} |\n" for line in lines)
 
 
 BLOCKS = {
