@@ -70,7 +70,7 @@ def list_cards(pattern: str, task: str | None, form: str) -> None:
             click.echo(json.dumps(row))
     else:
         width = max(len(name) for name in names) + 2
-        click.echo(f"{'model':<{width}}{'task':<12}{'input':<11} parameters  weights")
+        click.echo(f"{'model':<{width}}{'task':<11}{'input':<8} parameters  weights")
         for row in rows:
             star = "*" if row["preferred"] else ""
             for (judged, size), tags in _groups(row).items():
@@ -78,7 +78,7 @@ def list_cards(pattern: str, task: str | None, form: str) -> None:
                     count = row["parameters"]
                     without = "none yet" if count else "needs none"
                     click.echo(
-                        f"{row['name'] + star:<{width}}{judged:<12}{size:<11}"
+                        f"{row['name'] + star:<{width}}{judged:<11}{size:<8}"
                         f"{f'{count:,}' if count else '-':>11}  "
                         f"{', '.join(tags) or without}"
                     )
