@@ -284,7 +284,7 @@ def test_imagenet_array_that_the_network_lacks(monkeypatch, network):
         "from_folded",
         lambda _: {name: np.zeros(4) for name in names},
     )
-    monkeypatch.setattr(registry, "_function", lambda *_: mobilenetv2.from_folded)
+    monkeypatch.setattr(registry, "named_function", lambda *_: mobilenetv2.from_folded)
     with pytest.raises(WeightsError, match="low_bn/delta"):
         registry.fill_backbone(network, {"backbone": "mobilenetv2"})
 
@@ -297,7 +297,7 @@ def test_converters_name_every_variable_below_the_pool(backbone, imagenet_weight
         pytest.skip(f"needs ../shared/weights/{expected['file']}")
     with np.load(imagenet_weights / expected["file"]) as file:
         published = {name: file[name] for name in file.files}
-    arrays = registry._function(expected["converter"])(published)
+    arrays = registry.named_function(expected["converter"])(published)
     model = next(
         name
         for name, card in cards.all_cards().items()
