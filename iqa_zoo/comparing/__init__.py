@@ -52,7 +52,7 @@ def compare(
 ) -> Generator[PairScore, None, None]:
     """Scores of images against their originals, of each metric for each pair.
 
-    A pair that cannot be compared gives `PairScore`s with an error code and no value;
+    A pair that cannot be compared gives each `PairScore` an error code and no value;
     it never ends the run. Pairs are read and compared while the caller works on earlier
     ones; memory does not grow with their number.
 
