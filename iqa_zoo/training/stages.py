@@ -26,7 +26,6 @@ kernel         after the stage, the kernel head is set from what the layer `froz
                of this table gives (see `training.kernels`)
 """
 
-import functools
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -38,7 +37,7 @@ import tensorflow as tf
 from iqa_zoo.scoring import cores
 from iqa_zoo.training.inputs import Inputs
 from iqa_zoo.training.kernels import set_kernel
-from iqa_zoo.training.trunk import above, below, frozen
+from iqa_zoo.training.trunk import above, below
 
 PREDICTED = 16  # pictures at once
 SUMMED = 1024  # pictures whose features are held at once
@@ -48,13 +47,9 @@ LEAST_SPREAD = 0.1  # of a feature in the ridge regression, as a share of the me
 Predictor = Callable[[Inputs, np.ndarray], np.ndarray]
 
 
-def predictor(network: keras.Model, *, changes: bool = True) -> Predictor:
-    """From inputs and rows to the network's answers (n, bins) to their first views.
-
-    One that `changes` answers with the weights that it has when it is asked.
-    """
-    call = functools.partial(network, training=False) if changes else frozen(network)
-    answer = tf.function(call)
+def predictor(network: keras.Model) -> Predictor:
+    """From inputs and rows to the network's answers (n, bins) to their first views."""
+    answer = tf.function(lambda x: network(x, training=False))
 
     def predict(inputs: Inputs, rows: np.ndarray) -> np.ndarray:
         answers = []
@@ -101,7 +96,7 @@ def set_head(
     """
     # Sums over pictures, a part at a time: there may be many. In 64 bits, whatever the
     # precision of the network: sums of squares need them.
-    features = predictor(pooled, changes=False)
+    features = predictor(pooled)
     logarithms = np.log(np.maximum(targets.astype(np.float64), 1e-4))
     sums: Any = 0
     for view in range(inputs.shape[1]):

@@ -10,7 +10,7 @@ import json
 import logging
 import math
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -55,19 +55,6 @@ def _layer(network: keras.Model, name: str) -> keras.layers.Layer:
     if name not in names:
         raise UnknownNameError("layer", name, names)
     return network.get_layer(name)
-
-
-def frozen(network: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
-    """A network as a function, to be used in a `tf.function`, with the weights of now.
-
-    TensorFlow sees constants in place of variables and fuses a convolution with the
-    normalisation and the activation behind it, which takes a third of the time away.
-    """
-    weights = [
-        [variable.numpy() for variable in variables]
-        for variables in (network.trainable_variables, network.non_trainable_variables)
-    ]
-    return lambda x: network.stateless_call(*weights, x, training=False)[0]
 
 
 class Sized(NamedTuple):
@@ -238,15 +225,13 @@ def _compute(
 ) -> None:
     shape, dtype = _kept(trunk, rule, views)
 
-    answer = frozen(trunk) if trunk is not None else None
-
     @tf.function(reduce_retracing=True)
     def run(images: tf.Tensor) -> tf.Tensor:
-        if answer is None:
+        if trunk is None:
             return images[:, None]
         images = tf.cast(images, tf.float32)
         both = [images, images[:, :, ::-1]][:views]
-        return tf.stack([tf.cast(answer(x), tf.float16) for x in both], axis=1)
+        return tf.stack([tf.cast(trunk(x), tf.float16) for x in both], axis=1)
 
     logger.info("Preparing %d pictures in %s.", len(paths), place.parent)
     try:
