@@ -45,6 +45,17 @@ def to_litert(
         OutputError: the system's folder of temporary files, through which the network
             goes, does not take it.
     """
+    content = converted(network, size, output)
+    _check(network, content, size, output, scale)
+    return content
+
+
+def converted(network: "keras.Model", size: tuple[int, int], output: str) -> bytes:
+    """As `to_litert`, for a network with an output of any shape, and not compared.
+
+    Raises:
+        OutputError: as of `to_litert`.
+    """
     import tensorflow as tf
     from keras.export import ExportArchive
 
@@ -75,7 +86,6 @@ def to_litert(
             f"Cannot convert {network.name} in the folder of temporary files, which "
             f"TMPDIR moves: {error}."
         ) from error
-    _check(network, content, size, output, scale)
     return content
 
 

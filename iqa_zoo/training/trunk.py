@@ -10,7 +10,8 @@ import json
 import logging
 import math
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,15 +20,20 @@ import numpy as np
 import tensorflow as tf
 
 from iqa_zoo.data.pictures import Decoded, pictures
+from iqa_zoo.engines.convert import converted
+from iqa_zoo.engines.litert import LiteRT
 from iqa_zoo.errors import OutputError, UnknownNameError
 from iqa_zoo.files import atomic_write, fingerprint
 from iqa_zoo.images import read_image
+from iqa_zoo.scoring import cores
 from iqa_zoo.training.inputs import Inputs
 
 logger = logging.getLogger("iqa_zoo")
 
 #: Prepared pictures take at most this share of a disk's free room.
 LARGEST_SHARE = 0.8
+#: Converting a trunk for LiteRT takes as long as Keras takes for some hundred pictures.
+WORTH_CONVERTING = 300
 
 
 def below(network: keras.Model, layer: str) -> keras.Model | None:
@@ -224,22 +230,18 @@ def _compute(
     place: Path,
 ) -> None:
     shape, dtype = _kept(trunk, rule, views)
-
-    @tf.function(reduce_retracing=True)
-    def run(images: tf.Tensor) -> tf.Tensor:
-        if trunk is None:
-            return images[:, None]
-        images = tf.cast(images, tf.float32)
-        both = [images, images[:, :, ::-1]][:views]
-        return tf.stack([tf.cast(trunk(x), tf.float16) for x in both], axis=1)
-
     logger.info("Preparing %d pictures in %s.", len(paths), place.parent)
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"Cannot make {place.parent}: {error.strerror}.") from error
     size = len(paths) * math.prod(shape) * dtype.itemsize
-    with atomic_write(place, size) as file:
+    litert = _by_litert(trunk, len(paths))
+    with (
+        ThreadPoolExecutor(cores()) as pool,
+        atomic_write(place, size) as file,
+    ):
+        run = _runner(trunk, rule, views, pool if litert else None)
         np.lib.format.write_array_header_1_0(
             file,
             {
@@ -250,12 +252,52 @@ def _compute(
         )
         try:
             for batch in pictures(paths, rule).batch(8).prefetch(2):
-                file.write(run(batch).numpy().tobytes())
+                file.write(run(batch.numpy()).astype(dtype).tobytes())
         except tf.errors.OpError:
             # TensorFlow buries which picture it was; reading them again tells.
             for path in paths:
                 read_image(path)
             raise
+
+
+def _runner(
+    trunk: keras.Model | None,
+    rule: Mapping[str, Any],
+    views: int,
+    pool: Executor | None,
+) -> Callable[[np.ndarray], np.ndarray]:
+    """From uint8 pictures (n, height, width, 3) to what is kept, (n, views, ...).
+
+    With a pool of threads it is LiteRT that computes.
+    """
+    if trunk is None:
+        return lambda images: images[:, None]
+    if pool is not None:
+        name = trunk.layers[-1].name
+        engine = LiteRT(converted(trunk, tuple(rule["size"]), name), name, name)
+
+        def both(image: np.ndarray) -> np.ndarray:
+            return engine.predict([image, image[:, ::-1]][:views])
+
+        return lambda images: np.stack(list(pool.map(both, images)))
+
+    @tf.function(reduce_retracing=True)
+    def run(images: tf.Tensor) -> tf.Tensor:
+        images = tf.cast(images, tf.float32)
+        both = [images, images[:, :, ::-1]][:views]
+        return tf.stack([tf.cast(trunk(x), tf.float16) for x in both], axis=1)
+
+    return lambda images: run(images).numpy()
+
+
+def _by_litert(trunk: keras.Model | None, count: int) -> bool:
+    """Whether LiteRT runs the trunk for so many pictures: on a CPU, where it pays."""
+    return (
+        trunk is not None
+        and trunk.layers[-1].compute_dtype == "float32"
+        and all(d.device_type == "CPU" for d in tf.config.list_logical_devices())
+        and count >= WORTH_CONVERTING
+    )
 
 
 def _key(
@@ -268,7 +310,8 @@ def _key(
     if trunk is not None:
         # Layers without weights change the answer too, and so does the precision.
         last = trunk.layers[-1]
-        hash_.update(f"{last.name} {last.compute_dtype}".encode())
+        engine = "litert" if _by_litert(trunk, len(fingerprints)) else "keras"
+        hash_.update(f"{last.name} {last.compute_dtype} {engine}".encode())
         for variable in trunk.variables:
             hash_.update(variable.path.encode() + variable.numpy().tobytes())
     for each in fingerprints:

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from iqa_zoo import registry
+from iqa_zoo.engines.litert import LiteRT
 from iqa_zoo.errors import ImageError, OutputError, UnknownNameError
 from iqa_zoo.images import fit_image, read_image
 from iqa_zoo.training import trunk
@@ -141,3 +142,14 @@ def test_cache_that_cannot_be_written(network, paths, rule, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="file"):
         trunk.cached_inputs(None, paths, rule, tmp_path / "file", mirror=False)
+
+
+def test_many_pictures_by_litert(network, paths, rule, tmp_path, monkeypatch):
+    low = trunk.below(network, "low_out")
+    by_keras = trunk.cached_inputs(low, paths, rule, tmp_path, mirror=True)
+    made = []
+    monkeypatch.setattr(trunk, "LiteRT", lambda *how: made.append(how) or LiteRT(*how))
+    monkeypatch.setattr(trunk, "WORTH_CONVERTING", len(paths))
+    by_litert = trunk.cached_inputs(low, paths, rule, tmp_path, mirror=True)
+    assert len(made) == 1
+    np.testing.assert_allclose(by_litert, by_keras, rtol=2e-3, atol=1e-4)
