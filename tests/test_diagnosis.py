@@ -247,10 +247,32 @@ def test_in_words_and_as_data(photo):
     assert data["verdict"] == bad.verdict
     assert data["flags"]["blurred"]["kind"] == "motion"
     assert set(data["flags"]) == set(FLAGS)
-    slight = Flag("low_contrast", "yes", "slight", 0.6, 1.0, None, "")
-    assert Diagnosis("", 1, 1, {"low_contrast": slight}).verdict == (
-        "slightly low contrast"
-    )
+
+
+# Each flag when it is slight, and when it is strong and of the kind that it can be of.
+WORDS = {
+    "blurred": ("slightly blurred", "motion", "blurred (motion)"),
+    "noisy": ("slightly noisy", None, "noisy"),
+    "underexposed": ("slightly underexposed", None, "underexposed"),
+    "overexposed": ("slightly overexposed", None, "overexposed"),
+    "clipped": ("slightly clipped", None, "clipped"),
+    "low_contrast": ("slightly low contrast", None, "low contrast"),
+    "colour_cast": ("slight colour cast", "warm", "colour cast (warm)"),
+    "blocky": ("slightly blocky", None, "blocky"),
+    "pixelated": ("slightly pixelated", None, "pixelated"),
+    "banded": ("slightly banded", None, "banded"),
+}
+
+
+@pytest.mark.parametrize("name", FLAGS)
+def test_every_flag_in_words(name):
+    slightly, kind, strongly = WORDS[name]
+    for severity, of_kind, words in (
+        ("slight", None, slightly),
+        ("strong", kind, strongly),
+    ):
+        flag = Flag(name, "yes", severity, 0.6, 1.0, of_kind, "")
+        assert Diagnosis("", 1, 1, {name: flag}).verdict == words
 
 
 def test_the_drawing(photo):

@@ -512,7 +512,6 @@ def test_empty(tmp_path):
         b"BMW and other words in a file called photo.jpg.",
         bytes(1000),
         b"RIFF\x10\0\0\0WAVEfmt " + bytes(20),
-        b"\0\0\0\x18ftypisom" + bytes(20),
         b"x",
     ],
 )
@@ -538,6 +537,24 @@ def test_known_formats_are_refused_by_name_with_a_remedy(name, data):
     with pytest.raises(
         ImageError, match=f"{name} files are not read. Convert"
     ) as caught:
+        read_image(data)
+    assert caught.value.code == "refused_format"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\0\0\0\x18ftypisom" + bytes(20),
+        b"\0\0\0\x14ftypqt  " + bytes(20),
+        b"\0\0\0\x6cmoov" + bytes(20),
+        b"\x1a\x45\xdf\xa3\x9fB\x86\x81\1",
+        b"RIFF\x10\0\0\0AVI LIST" + bytes(20),
+        b"\0\0\1\xba\x44" + bytes(20),
+        b"\x47\x40" + bytes(186) + b"\x47\x40",
+    ],
+)
+def test_videos_are_refused_with_a_remedy(data):
+    with pytest.raises(ImageError, match="video files are not read") as caught:
         read_image(data)
     assert caught.value.code == "refused_format"
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 YES, NO, CANNOT_TELL = "yes", "no", "cannot tell"
 SLIGHT, STRONG = "slight", "strong"
+NOUNS = {"colour_cast"}  # flags that are named by what there is, not how the photo is
 
 
 class Box(NamedTuple):
@@ -73,7 +74,7 @@ class Diagnosis:
 
     @property
     def verdict(self) -> str:
-        """The faults in words, as in "blurred by motion, slightly noisy"."""
+        """The faults in words, as in "blurred (motion), slightly noisy"."""
         if self.faults:
             return ", ".join(map(_in_words, self.faults))
         if len(self.unknown) == len(self.flags):
@@ -100,4 +101,5 @@ def to_data(diagnosis: Diagnosis) -> dict[str, Any]:
 def _in_words(flag: Flag) -> str:
     name = flag.name.replace("_", " ")
     kind = f" ({flag.kind})" if flag.kind else ""
-    return f"{'slightly ' if flag.severity == SLIGHT else ''}{name}{kind}"
+    slight = "slight " if flag.name in NOUNS else "slightly "
+    return f"{slight if flag.severity == SLIGHT else ''}{name}{kind}"

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable
 from PIL import Image
 
 from iqa_zoo.errors import UnknownNameError
-from iqa_zoo.images.limits import CONVERT, image_error
+from iqa_zoo.images.limits import CONVERT, FRAMES, image_error
 
 # Our name of the format: the Pillow class that decodes it. Naming the classes keeps
 # Pillow's forty other parsers out, and a multi-picture JPEG is simply a JPEG.
@@ -26,6 +26,8 @@ _DECODERS = {
     "HEIC": ("pillow_heif.as_plugin", "HeifImageFile"),
     "JPEG 2000": ("PIL.Jpeg2KImagePlugin", "Jpeg2KImageFile"),
 }
+
+VIDEO = "video"
 
 # How a file of each format begins. Formats without a decoder above are refused by
 # name, and stand first where their beginning is also that of an accepted one.
@@ -58,6 +60,12 @@ _BEGINNINGS = {
     "Fujifilm raw": rb"FUJIFILMCCD-RAW",
     "Olympus raw": rb"IIR[OS]",
     "Panasonic raw": rb"IIU\0",
+    # MP4 and QuickTime, Matroska and WebM, AVI, Flash, Windows Media, MPEG.
+    VIDEO: (
+        rb"....ftyp(?:iso[m2-9]|mp4|avc1|qt  |M4V|3g[2p]|dash|MSNV|f4v)|....moov"
+        rb"|\x1a\x45\xdf\xa3|RIFF....AVI |FLV\x01|\x30\x26\xb2\x75\x8e\x66\xcf\x11"
+        rb"|\0\0\x01[\xb3\xba]|\x47.{187}\x47"
+    ),
 }
 # Files of fewer bytes than the longest beginning, which could still be one of these.
 _STARTS = (
@@ -115,8 +123,9 @@ def format_of(data: bytes, name: str, also_read: Collection[str] = ()) -> str:
                     )
             if kind in _DECODERS:
                 return kind
+            remedy = FRAMES if kind == VIDEO else CONVERT
             raise image_error(
-                "refused_format", name, f"{kind} files are not read. {CONVERT}"
+                "refused_format", name, f"{kind} files are not read. {remedy}"
             )
     if len(data) < _LONGEST_START and (
         any(start.startswith(data[: len(start)]) for start in _STARTS)

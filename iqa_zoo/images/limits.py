@@ -39,6 +39,9 @@ DEFAULT_LIMITS = Limits()
 #: The remedy for a file that is not read.
 CONVERT = "Convert it to PNG or JPEG, or decode it yourself and pass the array."
 
+#: That for a video.
+FRAMES = "Take frames out of it, as ffmpeg -i VIDEO -vf fps=1 %04d.png does."
+
 
 def image_error(code: str, name: str, text: str) -> ImageError:
     """An error whose message begins with the image's name, if it has one."""

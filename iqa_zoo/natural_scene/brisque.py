@@ -202,7 +202,14 @@ def fit(
             error = float(np.square(left_out).mean())
             if error < least:
                 least, best = error, (width, summand, coef)
-    _log.info("gamma %g, ridge %g: RMSE %g left out", *best[:2], least**0.5)
+    _log.info(
+        "The regression of %d photos: gamma %.3g, ridge %.3g. It misses the opinion on "
+        "a photo that it was not fitted to by %.3g (root mean square, each photo left "
+        "out in turn).",
+        len(opinions),
+        *best[:2],
+        least**0.5,
+    )
     return {
         "support_vectors": np.concatenate([z, mirrored]),
         "coef": np.tile(best[2] / 2, 2),
