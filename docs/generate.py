@@ -75,6 +75,15 @@ def measures_table() -> str:
     return table(titles, rows)
 
 
+def measures_short() -> str:
+    """One line a hand-made measure."""
+    rows = [
+        (f"`{name}`", card["summary"], card["output"]["direction"].replace("_", " "))
+        for name, card in measure_cards().items()
+    ]
+    return table(("measure", "what", "direction"), rows)
+
+
 def metrics_table() -> str:
     """The full-reference metrics, from their cards."""
     rows = []
@@ -645,6 +654,7 @@ BLOCKS = {
     "image-codes": image_codes,
     "image-limits": image_limits,
     "large-photos": large_photos,
+    "measures-short": measures_short,
     "measures-table": measures_table,
     "metrics-table": metrics_table,
     "models-pages": models_pages,

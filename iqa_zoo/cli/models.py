@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from iqa_zoo import cards, registry
-from iqa_zoo.cli import visible
+from iqa_zoo import cards, registry, store
+from iqa_zoo.cli import say, visible
 from iqa_zoo.cli.completion import model_names
 from iqa_zoo.errors import UnknownNameError, UsageError
 
@@ -51,7 +51,8 @@ def list_cards(pattern: str, task: str | None, form: str) -> None:
 
     A model has a line for each task and input size of its weight sets. A star marks the
     model that `iqa-zoo score` uses where none is named, and the weight set that stands
-    for a model's name without a tag.
+    for a model's name without a tag; a plus marks weight sets that others publish and
+    that are not on this machine yet. A model without weights must be trained first.
 
     \b
     Examples:
@@ -76,12 +77,16 @@ def list_cards(pattern: str, task: str | None, form: str) -> None:
             for (judged, size), tags in _groups(row).items():
                 if task in (None, judged):
                     count = row["parameters"]
-                    without = "none yet" if count else "needs none"
+                    without = "none: train it" if count else "needs none"
                     click.echo(
                         f"{row['name'] + star:<{width}}{judged:<11}{size:<8}"
                         f"{f'{count:,}' if count else '-':>11}  "
                         f"{', '.join(tags) or without}"
                     )
+        if any(row["preferred"] or row["default_weights"] for row in rows):
+            say("* is used where no model, or no weight set of the model, is named")
+        if any(set(row["weights"]) - set(row["here"]) for row in rows):
+            say("+ is not here yet; `iqa-zoo weights list` says how to get it")
 
 
 def _row(name: str, card: Mapping[str, Any]) -> dict[str, Any]:
@@ -98,9 +103,15 @@ def _row(name: str, card: Mapping[str, Any]) -> dict[str, Any]:
             tag: weights.get("input", card["input"])["size"]
             for tag, weights in sets.items()
         },
+        "here": [tag for tag, weights in sets.items() if _is_here(weights)],
         "default_weights": card.get("default_weights"),
         "preferred": card.get("preferred", False),
     }
+
+
+def _is_here(weights: Mapping[str, Any]) -> bool:
+    """Whether a weight set came with its package or is in the store already."""
+    return weights["kind"] != "external" or store.published_file(weights).exists()
 
 
 def _groups(row: Mapping[str, Any]) -> dict[tuple[str, str], list[str]]:
@@ -108,8 +119,8 @@ def _groups(row: Mapping[str, Any]) -> dict[tuple[str, str], list[str]]:
     groups: dict[tuple[str, str], list[str]] = {}
     for tag in row["weights"]:
         key = (row["tasks"][tag], _by(row["sizes"][tag]))
-        star = "*" if tag == row["default_weights"] else ""
-        groups.setdefault(key, []).append(tag + star)
+        marks = "*" * (tag == row["default_weights"]) + "+" * (tag not in row["here"])
+        groups.setdefault(key, []).append(tag + marks)
     return groups or {(row["task"], _by(row["size"])): []}
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from iqa_zoo import registry
+from iqa_zoo import registry, store
 from iqa_zoo.cli import main
 
 
@@ -28,17 +28,34 @@ def test_weight_sets_of_another_task_have_their_own_line():
     result = iqa_zoo("models", "nima-mobilenet")
     rows = [line.split() for line in result.stdout.splitlines()[1:]]
     assert [(row[1], row[2], row[-1]) for row in rows] == [
-        ("aesthetics", "224x224", "ava"),
-        ("quality", "224x224", "tid2013"),
+        ("aesthetics", "224x224", "ava+"),
+        ("quality", "224x224", "tid2013+"),
     ]
     result = iqa_zoo("models", "--task", "aesthetics")
     (line,) = result.stdout.splitlines()[1:]
-    assert line.startswith("nima-mobilenet ") and line.endswith(" ava")
+    assert line.startswith("nima-mobilenet ") and line.endswith(" ava+")
     result = iqa_zoo("models", "nima-mobilenet", "--format", "jsonl")
     row = json.loads(result.stdout)
     assert row["tasks"] == {"ava": "aesthetics", "tid2013": "quality"}
     assert row["sizes"]["ava"] == [224, 224]
+    assert row["weights"] == ["ava", "tid2013"] and row["here"] == []
     assert row["default_weights"] is None
+
+
+def test_weight_sets_that_are_not_here_are_marked(monkeypatch, tmp_path):
+    monkeypatch.setenv("IQA_ZOO_HOME", str(tmp_path))
+    sets = registry.model_card("nima-mobilenet")["weights"]
+    place = store.published_file(sets["ava"])
+    place.parent.mkdir(parents=True)
+    place.touch()
+    result = iqa_zoo("models", "nima-mobilenet")
+    assert [line.split()[-1] for line in result.stdout.splitlines()[1:]] == [
+        "ava",
+        "tid2013+",
+    ]
+    assert "+ is not here yet" in result.stderr and "* is used" not in result.stderr
+    result = iqa_zoo("models", "nima-mobilenetv2")
+    assert "* is used" in result.stderr and "+ is" not in result.stderr
 
 
 def test_list_by_pattern_and_task_as_json():
