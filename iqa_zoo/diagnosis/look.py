@@ -11,6 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from iqa_zoo.diagnosis.reading import Mask
 from iqa_zoo.images import Pixels, opencv
 from iqa_zoo.technical import noise
 from iqa_zoo.technical.planes import Plane
@@ -20,6 +21,7 @@ Profile = NDArray[np.float64]  # one number a row or a column
 
 LONGEST = 1024  # pixels a side of the copy and of the part
 LEAST = 64  # pixels a side, below which nothing can be told
+_FEW = 0.001  # share of the pixels
 
 
 class Look:
@@ -72,10 +74,27 @@ class Look:
         return noise.from_grey(self.part_plane)
 
     @functools.cached_property
+    def copy_lost(self) -> Mask | None:
+        """The pixels of the copy that are black, or white in a channel.
+
+        There noise is cut off. None where they are too few to count.
+        """
+        cv2 = opencv()
+        red, green, blue = self.copy_channels
+        most = cv2.max(cv2.max(red, green), blue)
+        lost: Mask = (most == 0) | (most == 255)
+        return lost if lost.mean() > _FEW else None
+
+    @functools.cached_property
     def copy_noise(self) -> float:
-        """That of the copy; 0 where it cannot be measured."""
-        same = self.part is self.copy
-        found = self.part_noise if same else noise.from_grey(self.copy_plane)
+        """The noise of the copy, without `copy_lost`; 0 where it cannot be measured."""
+        lost, plane = self.copy_lost, self.copy_plane
+        if lost is not None:
+            found = noise.quietest(noise.second_differences(plane), lost)
+        elif self.part is self.copy:
+            found = self.part_noise
+        else:
+            found = noise.from_grey(plane)
         return 0.0 if math.isnan(found) else found
 
     @functools.cached_property
