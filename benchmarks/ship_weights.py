@@ -1,13 +1,14 @@
 """Make a run's weights ours: rounded, converted, measured, on the card.
 
-    python benchmarks/ship_weights.py runs/lite0-all nima-efficientnet-lite0.clive \\
-        --data ../shared/data/clive
+    python benchmarks/ship_weights.py nima-efficientnet-lite0.clive \\
+        --run runs/lite0-all --data ../shared/data/clive
 
 Writes weights/NAME.safetensors (16-bit arrays) and weights/NAME.tflite (32 bits, built
 from those rounded arrays, so that the two agree), and fills the card's table of the
 weight set: hashes, how they were made, the results on the splits of the set of photos,
 the quantiles of the scores of the photos in --data, and the interval from what the
-networks of those splits said of their test photos.
+networks of those splits said of their test photos. Without --run only the results and
+the interval are written anew.
 """
 
 import argparse
@@ -139,30 +140,46 @@ SETS = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("run", type=Path)
     parser.add_argument("name", help="family-backbone.tag")
-    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--run", type=Path)
+    parser.add_argument("--data", type=Path)
     options = parser.parse_args()
     model, _, tag = options.name.rpartition(".")
     photos = SETS[tag]
-    run = registry.resolve(options.run)
-    labels = read_labels(
-        options.data / "mos.csv", options.data / "images", **photos.columns
-    )
+    path = cards.FOLDER / f"{model}.toml"
+    card = cards.read_card(path)
+    if options.run:
+        card.setdefault("default_weights", tag)
+        table = card.setdefault("weights", {})
+        table[tag] = _shipped(options.name, registry.resolve(options.run), photos)
+    card["weights"][tag]["results"] = _results(photos, model)
+    if interval := interval_of(photos, model):
+        card["weights"][tag]["interval"] = interval
+    _write(path, card)
+    if options.run:
+        labels = read_labels(
+            options.data / "mos.csv", options.data / "images", **photos.columns
+        )
+        cards.all_cards.cache_clear()
+        scores = [r.value for r in Scorer(options.name).score(list(labels.paths))]
+        card["weights"][tag]["quantiles"] = quantile_table(scores, photos.quantiles_of)
+        _write(path, card)
+    _prefer_the_better()
 
+
+def _shipped(name: str, run: registry.Entry, photos: Photos) -> dict[str, Any]:
+    """Write the files of a run's weights; gives the table of the weight set."""
     # The converter gets the arrays as they ship.
     arrays = {k: v.astype(np.float16) for k, v in run.arrays().items()}
-    network = registry.load_model(model, None)
-    registry.fill(network, arrays, options.name)
+    network = registry.load_model(name.rpartition(".")[0], None)
+    registry.fill(network, arrays, name)
     height, width = run.input["size"]
     files = {
-        f"{options.name}.safetensors": save(arrays),
-        f"{options.name}.tflite": to_litert(
+        f"{name}.safetensors": save(arrays),
+        f"{name}.tflite": to_litert(
             network, (height, width), scale=tuple(run.output["scale"])
         ),
-        f"{options.name}.seen.txt": (
-            run.folder / run.weights["seen"]["file"]
-        ).read_bytes(),
+        f"{name}.seen.txt": (run.folder / run.weights["seen"]["file"]).read_bytes(),
     }
     for file, data in files.items():
         write_bytes(ROOT / "weights" / file, data)
@@ -170,11 +187,7 @@ def main() -> None:
         {"file": file, "bytes": len(data), "sha256": sha256(data)}
         for file, data in files.items()
     ]
-
-    path = cards.FOLDER / f"{model}.toml"
-    card = cards.read_card(path)
-    card.setdefault("default_weights", tag)
-    card.setdefault("weights", {})[tag] = {
+    return {
         "kind": "own",
         **tables[0],
         "dtype": "float16",
@@ -187,17 +200,7 @@ def main() -> None:
         "trained_on": run.weights["trained_on"],
         "litert": tables[1],
         "seen": tables[2],
-        "results": _results(photos, model),
     }
-    if interval := interval_of(photos, model):
-        card["weights"][tag]["interval"] = interval
-    _write(path, card)
-
-    cards.all_cards.cache_clear()
-    scores = [r.value for r in Scorer(options.name).score(list(labels.paths))]
-    card["weights"][tag]["quantiles"] = quantile_table(scores, photos.quantiles_of)
-    _write(path, card)
-    _prefer_the_better()
 
 
 def interval_of(photos: Photos, model: str) -> dict | None:
