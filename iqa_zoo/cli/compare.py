@@ -149,13 +149,12 @@ def command(
     )
     given = {name.removeprefix("max_"): number for name, number in limits.items()}
     pairs = list(find_pairs(reference, distorted))
-    tally = _Tally(len(names))
+    tally = _Tally()
     done: set[tuple[str, str, str]] = set()
 
     def know(score: Any) -> None:
         done.add((score.reference, score.distorted, score.metric))
         tally.add(score)
-        tally.earlier += 1
 
     try:
         with rows_to(
@@ -166,6 +165,8 @@ def command(
                 for pair in pairs
                 if not all((pair.reference, pair.distorted, n) in done for n in names)
             ]
+            begun = {(pair.reference, pair.distorted) for pair in left}
+            tally.earlier = len(tally.pairs.keys() - begun)
             scores = comparing.compare(
                 left,
                 metrics=names,
@@ -196,40 +197,39 @@ def command(
             say(f"{out} holds whole rows; --resume compares the rest.")
         return getattr(ending, "code", INTERRUPTED)
     say(tally.summary())
-    return SOME_FAILED if tally.failed or not tally.rows else 0
+    return SOME_FAILED if any(tally.pairs.values()) or not tally.pairs else 0
 
 
 class _Tally:
     """What the summary says.
 
     Attributes:
-        rows: how many rows there are.
-        earlier: how many of them an earlier run wrote.
-        failed: how many of them have no score, by code.
+        pairs: the code of each pair of names of which a metric failed, else None.
+        earlier: how many of them an earlier run finished.
     """
 
-    def __init__(self, metrics: int) -> None:
-        self.rows = self.earlier = 0
-        self.failed: Counter[str] = Counter()
-        self._metrics = metrics
+    def __init__(self) -> None:
+        self.pairs: dict[tuple[str, str], str | None] = {}
+        self.earlier = 0
         self._start = time.monotonic()
 
     def add(self, score: Any) -> None:
-        self.rows += 1
-        if score.error:
-            self.failed[score.error] += 1
+        pair = (score.reference, score.distorted)
+        self.pairs[pair] = self.pairs.get(pair) or score.error
 
     def summary(self) -> str:
         """One line of figures."""
         seconds = time.monotonic() - self._start
-        fresh = self.rows - self.earlier
-        parts = [f"{self.rows - self.failed.total()} scores"]
-        if self.failed:
-            codes = ", ".join(f"{n} {code}" for code, n in self.failed.most_common())
-            parts.append(f"{self.failed.total()} failed ({codes})")
+        failed = Counter(code for code in self.pairs.values() if code)
+        whole = len(self.pairs) - failed.total()
+        parts = [f"{whole} pair{'s' * (whole != 1)} compared"]
+        if failed:
+            codes = ", ".join(f"{n} {code}" for code, n in failed.most_common())
+            parts.append(f"{failed.total()} failed ({codes})")
         if self.earlier:
             parts.append(f"{self.earlier} of them earlier")
-        parts.append(f"{fresh / self._metrics / seconds:.1f} pairs/s")
+        if whole and (fresh := len(self.pairs) - self.earlier):
+            parts.append(f"{fresh / seconds:.1f} pairs/s")
         return ", ".join(parts)
 
 

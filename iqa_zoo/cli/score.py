@@ -114,6 +114,7 @@ def command(
     if copy_best:
         _check_copy(copy_best[1], models)
 
+    from iqa_zoo.cli.seen import Seen
     from iqa_zoo.engines.quiet import stay_quiet
     from iqa_zoo.images import Limits
     from iqa_zoo.scoring import Scorer
@@ -131,6 +132,7 @@ def command(
     )
 
     tally = _Tally(len(scorer.models))
+    seen = Seen(scorer.models)
     extremes = _Extremes(max(best or 0, copy_best[0] if copy_best else 0), worst or 0)
     done: set[tuple[str, str]] = set()
 
@@ -166,6 +168,7 @@ def command(
                     bar.refresh()
                 tally.add(score)
                 extremes.add(score)
+                seen.add(score)
     except (KeyboardInterrupt, SystemExit) as ending:
         say(f"interrupted: {tally.summary(names.left_out)}")
         if out:
@@ -183,6 +186,8 @@ def command(
 
         for line in notes(scorer.models, scorer.weights):
             say(line)
+    for line in seen.notes():
+        say(line)
     say(tally.summary(names.left_out))
     return SOME_FAILED if tally.failed or names.empty or not tally.rows else 0
 
@@ -305,7 +310,8 @@ class _Tally:
             parts.append(f"{self.earlier} of them earlier")
         if left_out:
             parts.append(f"{left_out} other file{'s' * (left_out > 1)} left out")
-        parts.append(f"{fresh / self._models / seconds:.1f} images/s")
+        if fresh and self.rows > self.failed.total():
+            parts.append(f"{fresh / self._models / seconds:.1f} images/s")
         return ", ".join(parts)
 
 

@@ -55,7 +55,7 @@ def test_two_images(pair):
     assert head.split() == ["psnr", "↑", "gmsd", "↓", "image"]
     values = [score.value for score in compare(*pair, ["psnr", "gmsd"])]
     assert line.split() == [*(f"{value:#.5g}" for value in values), pair[1]]
-    assert re.fullmatch(r"iqa-zoo: 2 scores, [\d.]+ pairs/s\n", result.stderr)
+    assert re.fullmatch(r"iqa-zoo: 1 pair compared, [\d.]+ pairs/s\n", result.stderr)
     assert result.exit_code == 0
 
 
@@ -78,7 +78,7 @@ def test_folders_and_a_name_without_a_partner(folders):
     save(folders[1] / "new.png", REFERENCE)
     result = iqa_zoo(*folders, "-m", "mse")
     assert re.search(r" - .*new\.png  \(no_reference: .*\)", result.stdout)
-    assert "1 failed (1 no_reference)" in result.stderr
+    assert "3 pairs compared, 1 failed (1 no_reference)" in result.stderr
     assert result.exit_code == 1
 
 
@@ -108,7 +108,8 @@ def test_resume(folders, tmp_path, form):
         out.write_bytes(whole[:end])
         result = iqa_zoo(*command, "--resume")
         assert out.read_bytes() == whole and result.exit_code == 0
-    assert "6 of them earlier" in iqa_zoo(*command, "--resume").stderr
+    again = iqa_zoo(*command, "--resume").stderr
+    assert again.endswith("3 pairs compared, 3 of them earlier\n")
     # More metrics add rows; another command's file is left alone.
     iqa_zoo(*command, "-m", "mse", "--resume")
     assert out.read_bytes().startswith(whole) and len(out.read_bytes()) > len(whole)

@@ -21,6 +21,7 @@ from iqa_zoo import scoring
 from iqa_zoo.cli import main, visible
 from iqa_zoo.cli.tables import Table
 from iqa_zoo.errors import OpinionError, WeightsError
+from iqa_zoo.files import fingerprint, sha256
 from iqa_zoo.results import FIELDS, ImageScore, from_row, to_row
 from iqa_zoo.scoring import score
 from tests.helpers import tiny
@@ -74,6 +75,29 @@ def test_table(run, folder, expected):
         assert re.fullmatch(pattern, line)[1] == one.path
     assert re.fullmatch(r"iqa-zoo: 9 scored, [\d.]+ images/s\n", result.stderr)
     assert result.exit_code == 0
+
+
+def test_photos_that_the_weights_learned_from(run, folder, tmp_path):
+    learned = tiny.make_run(tmp_path / "run")
+    seen = "".join(f"{fingerprint(f'{folder}/000{n}.jpg')}\n" for n in range(3))
+    (learned / "seen.txt").write_text(seen)
+    card = tomllib.loads((learned / "card.toml").read_text())
+    said = {"file": "seen.txt", "bytes": len(seen), "sha256": sha256(seen.encode())}
+    card["weights"]["tiny"]["seen"] = said
+    (learned / "card.toml").write_text(tomli_w.dumps(card))
+    note = "of 9 photos were among those that the weights learned from"
+    result = iqa_zoo("score", folder, "no.jpg", "-m", learned, "-m", run)
+    assert f"iqa-zoo: {learned}: 3 {note}" in result.stderr
+    assert result.stderr.count(note) == 1
+    result = iqa_zoo("score", f"{folder}/0003.jpg", "-m", learned)
+    assert "learned" not in result.stderr
+
+
+def test_without_a_score_there_is_no_rate(run, tmp_path):
+    result = iqa_zoo("score", tmp_path, "-m", run)
+    assert result.stderr.endswith("iqa-zoo: 0 scored\n")
+    result = iqa_zoo("score", "no.jpg", "-m", run)
+    assert result.stderr == "iqa-zoo: 0 scored, 1 failed (1 not_found)\n"
 
 
 def test_table_of_failures_and_several_models(run, folder):
