@@ -11,6 +11,7 @@ from iqa_zoo.calibration import (
     percentile,
     quantile_table,
 )
+from iqa_zoo.cards.schema import check
 from iqa_zoo.errors import UsageError
 
 
@@ -40,8 +41,8 @@ def test_tables_are_what_cards_have():
     opinions = (scores + random.normal(0, 0.5, 200)).clip(1, 10)
     quantiles = quantile_table(scores, "200 photos")
     table = interval_table(scores, opinions, 0.9, held_out="the same photos")
-    cards._check(quantiles, cards.QUANTILES, "a card", "quantiles.")
-    cards._check(table, cards.INTERVAL, "a card", "interval.")
+    check(quantiles, cards.QUANTILES, "a card", "quantiles.")
+    check(table, cards.INTERVAL, "a card", "interval.")
     cards._check_calibration({"quantiles": quantiles, "interval": table}, "a card")
     assert table["n"] == 200 and table["held_out"] == "the same photos"
     assert (np.abs(scores - opinions) <= table["half_width"]).mean() >= 0.9

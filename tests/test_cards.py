@@ -7,6 +7,7 @@ import pytest
 import tomli_w
 
 from iqa_zoo import cards, store
+from iqa_zoo.cards.schema import Optional, Positive
 from iqa_zoo.errors import CardError, UnknownNameError
 from iqa_zoo.images import ENLARGE_RULES, FIT_RULES, SHRINK_RULES
 from iqa_zoo.models.losses import TERMS
@@ -102,7 +103,7 @@ def keys(schema, path=()):
         yield from keys(schema[0], (*path, 0))
     elif isinstance(schema, dict):
         for key, kind in schema.items():
-            needed = not isinstance(kind, cards._Optional)
+            needed = not isinstance(kind, Optional)
             inner = kind if needed else kind.kind
             yield (*path, key), inner, needed
             yield from keys(inner, (*path, key))
@@ -122,7 +123,7 @@ TABLES = [
     ("weights", "b"),
 ]
 POSITIVE = [
-    *(path for path, kind, _ in KEYS if isinstance(kind, cards._Positive)),
+    *(path for path, kind, _ in KEYS if isinstance(kind, Positive)),
     ("input", "size", 0),
     ("weights", "b", "input", "size", 1),
 ]

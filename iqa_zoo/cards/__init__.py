@@ -8,13 +8,13 @@ Cards of other packages are found through the entry points of the group `GROUP`.
 """
 
 import logging
-import sys
 import tomllib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from iqa_zoo.cards.schema import Optional, Positive, check
 from iqa_zoo.errors import CardError, UnknownNameError
 
 FOLDER = Path(__file__).parent
@@ -28,23 +28,8 @@ LARGEST, MOST_DOTS, DEEPEST, LARGEST_SIDE = 65_536, 2_000, 20, 4_096
 
 Card = dict[str, Any]
 
-
-class _Optional:
-    """Marks a key of the schema that a card may leave out."""
-
-    def __init__(self, kind: Any) -> None:
-        self.kind = kind
-
-
-class _Positive:
-    """Marks a number of the schema that must be more than 0."""
-
-    def __init__(self, kind: Any) -> None:
-        self.kind = kind
-
-
 NUMBER = (int, float)
-COUNT = _Positive(int)
+COUNT = Positive(int)
 
 INPUT = {
     "size": [COUNT, COUNT],  # height, width in pixels
@@ -54,7 +39,7 @@ INPUT = {
     "shrink": str,
     "enlarge": str,
     "least": COUNT,  # pixels a side, below which a photo is not judged
-    "network_least": _Optional(COUNT),  # a side that the network can take; else `least`
+    "network_least": Optional(COUNT),  # a side that the network can take; else `least`
 }
 TASK = ("quality", "aesthetics")
 #: A measure may also be of one property alone, say of how much noise there is.
@@ -64,17 +49,17 @@ FILE = {"file": str, "bytes": COUNT, "sha256": str}
 #: there, unless `unhashed` says why there is none, and one of the two sizes.
 PUBLISHED_FILE = {
     "file": str,  # its name in the store
-    "url": _Optional(str),  # https, and of a fixed version; without it users add a file
-    "bytes": _Optional(COUNT),
-    "bytes_at_most": _Optional(COUNT),  # where the exact size is not published
-    "sha256": _Optional(str),
-    "git_blob": _Optional(str),  # sha1 of "blob SIZE\0" and the content
-    "md5": _Optional(str),  # guards against damage, not against forgery
-    "unhashed": _Optional(str),  # then users add the file: it is never fetched
+    "url": Optional(str),  # https, and of a fixed version; without it users add a file
+    "bytes": Optional(COUNT),
+    "bytes_at_most": Optional(COUNT),  # where the exact size is not published
+    "sha256": Optional(str),
+    "git_blob": Optional(str),  # sha1 of "blob SIZE\0" and the content
+    "md5": Optional(str),  # guards against damage, not against forgery
+    "unhashed": Optional(str),  # then users add the file: it is never fetched
     "converter": str,  # module:function, from the file's arrays to the network's
     "licence": str,
     "where": str,  # how the public gets the file
-    "notes": _Optional([str]),
+    "notes": Optional([str]),
 }
 #: One stage of a recipe; `training` says what each key does.
 STAGE = {
@@ -82,25 +67,25 @@ STAGE = {
     "frozen_to": str,  # the last layer that stays as it is, or "none"
     "epochs": COUNT,
     "batch": COUNT,
-    "learning_rate": _Positive(float),
+    "learning_rate": Positive(float),
     # Weights of the terms of `models.losses.TERMS`.
     "loss": {
-        term: _Optional(NUMBER) for term in ("emd", "plcc", "huber", "mse", "ranking")
+        term: Optional(NUMBER) for term in ("emd", "plcc", "huber", "mse", "ranking")
     },
-    "output": _Optional(str),  # the layer that is trained, else the last
-    "kernel": _Optional(
-        {"frozen_to": str, "ridge": _Positive(NUMBER), "floor": _Positive(NUMBER)}
+    "output": Optional(str),  # the layer that is trained, else the last
+    "kernel": Optional(
+        {"frozen_to": str, "ridge": Positive(NUMBER), "floor": Positive(NUMBER)}
     ),
-    "weight_decay": _Optional(float),
-    "clip": _Optional(_Positive(NUMBER)),
-    "accumulate": _Optional(COUNT),
-    "patience": _Optional(COUNT),
-    "warmup": _Optional(float),
-    "average": _Optional(float),
-    "crop": _Optional(_Positive(NUMBER)),
-    "mirror": _Optional(bool),
-    "ridge": _Optional(float),
-    "batch_norm": _Optional(str),
+    "weight_decay": Optional(float),
+    "clip": Optional(Positive(NUMBER)),
+    "accumulate": Optional(COUNT),
+    "patience": Optional(COUNT),
+    "warmup": Optional(float),
+    "average": Optional(float),
+    "crop": Optional(Positive(NUMBER)),
+    "mirror": Optional(bool),
+    "ridge": Optional(float),
+    "batch_norm": Optional(str),
 }
 #: Where the scores of a named set of photos lie; `calibration` makes and reads both.
 QUANTILES = {
@@ -110,15 +95,15 @@ QUANTILES = {
 }
 #: How far from the score the mean opinion is, but for a share of photos.
 INTERVAL = {
-    "coverage": _Positive(NUMBER),  # the share within the interval, less than 1
-    "half_width": _Positive(NUMBER),  # on the card's scale
+    "coverage": Positive(NUMBER),  # the share within the interval, less than 1
+    "half_width": Positive(NUMBER),  # on the card's scale
     "n": COUNT,  # photos that it was found on
     "held_out": str,  # which ones
 }
 DIRECTION = ("higher_is_better", "lower_is_better")
 MEASURE_OUTPUT = {
     "kind": "score",
-    "scale": _Optional([NUMBER, NUMBER]),  # where there are bounds
+    "scale": Optional([NUMBER, NUMBER]),  # where there are bounds
     "direction": (*DIRECTION, "neither"),
 }
 KINDS = ("own", "local", "external")
@@ -134,14 +119,14 @@ WEIGHTS = {
     "command": str,
     "seed": int,
     "trained_on": int,  # images
-    "limits": _Optional([str]),  # beside the card's
-    "arguments": _Optional(dict),
-    "litert": _Optional(FILE),
-    "seen": _Optional(FILE),  # fingerprints of the images it was trained on
-    "results": _Optional(dict),
-    "quantiles": _Optional(QUANTILES),
-    "interval": _Optional(INTERVAL),
-    "notes": _Optional([str]),
+    "limits": Optional([str]),  # beside the card's
+    "arguments": Optional(dict),
+    "litert": Optional(FILE),
+    "seen": Optional(FILE),  # fingerprints of the images it was trained on
+    "results": Optional(dict),
+    "quantiles": Optional(QUANTILES),
+    "interval": Optional(INTERVAL),
+    "notes": Optional([str]),
 }
 #: A weight set that others trained and publish; the store keeps it once it was fetched.
 EXTERNAL = {
@@ -149,12 +134,12 @@ EXTERNAL = {
     **PUBLISHED_FILE,
     "data": str,
     "terms": str,
-    "task": _Optional(TASK),  # where it is not the card's
-    "input": _Optional(INPUT),  # likewise
-    "arguments": _Optional(dict),
-    "published": _Optional(dict),  # its publisher's figures, not measured here
-    "quantiles": _Optional(QUANTILES),
-    "interval": _Optional(INTERVAL),
+    "task": Optional(TASK),  # where it is not the card's
+    "input": Optional(INPUT),  # likewise
+    "arguments": Optional(dict),
+    "published": Optional(dict),  # its publisher's figures, not measured here
+    "quantiles": Optional(QUANTILES),
+    "interval": Optional(INTERVAL),
 }
 PAPER = {"title": str, "authors": str, "venue": str, "year": int, "url": str}
 SCHEMA = {
@@ -164,12 +149,12 @@ SCHEMA = {
     "summary": str,
     "limits": [str],
     "builder": str,  # module:function
-    "backbone": _Optional(str),
+    "backbone": Optional(str),
     "parameters": COUNT,
     "trainable_parameters": COUNT,
-    "default_weights": _Optional(str),
-    "preferred": _Optional(bool),  # the model that `score` uses when none is named
-    "arguments": _Optional(dict),
+    "default_weights": Optional(str),
+    "preferred": Optional(bool),  # the model that `score` uses when none is named
+    "arguments": Optional(dict),
     "paper": PAPER,
     "input": INPUT,
     "output": {
@@ -179,7 +164,7 @@ SCHEMA = {
         "direction": DIRECTION,
     },
     "recipe": [STAGE],
-    "weights": _Optional(dict),
+    "weights": Optional(dict),
 }
 #: A hand-made measure: a function of the photo in its own size.
 MEASURE = {
@@ -189,13 +174,13 @@ MEASURE = {
     "summary": str,
     "limits": [str],
     "measure": str,  # module:function, from pixels and arrays to the score
-    "default_weights": _Optional(str),  # those without weights take no arrays
+    "default_weights": Optional(str),  # those without weights take no arrays
     # What gives the arrays: module:function, from photos (and opinions) to them.
-    "fit": _Optional({"function": str, "from": ("opinions", "photos")}),
-    "paper": _Optional(PAPER),
+    "fit": Optional({"function": str, "from": ("opinions", "photos")}),
+    "paper": Optional(PAPER),
     "input": {"size": "native", "least": COUNT},
     "output": MEASURE_OUTPUT,
-    "weights": _Optional(dict),
+    "weights": Optional(dict),
 }
 BACKBONE = {
     "title": str,
@@ -363,20 +348,20 @@ def backbone_card(name: str) -> Card:
 def check_card(card: Mapping[str, Any], name: str) -> None:
     """Raise CardError where `card` breaks the schema; `name` is used in the message."""
     if "measure" in card:
-        _check(card, MEASURE, name, "")
+        check(card, MEASURE, name, "")
     else:
-        _check(card, SCHEMA, name, "")
+        check(card, SCHEMA, name, "")
         _check_sides(card["input"], name, "")
     for tag, weights in card.get("weights", {}).items():
         here, schema, external = f"weights.{tag}.", WEIGHTS, False
         if isinstance(weights, Mapping):  # its kind says which keys it may have
             kind = {key: weights[key] for key in weights if key == "kind"}
-            _check(kind, {"kind": KINDS}, name, here)
+            check(kind, {"kind": KINDS}, name, here)
             external = weights["kind"] == "external"
             schema = EXTERNAL if external else WEIGHTS
             if "measure" in card:
-                schema = {**schema, "output": _Optional(MEASURE_OUTPUT)}
-        _check(weights, schema, name, here)
+                schema = {**schema, "output": Optional(MEASURE_OUTPUT)}
+        check(weights, schema, name, here)
         if external:
             _check_published(weights, f"{name}: weights.{tag}")
         _check_sides(weights.get("input"), name, here)
@@ -416,7 +401,7 @@ def _read(path: Path, schema: dict[str, Any]) -> Card:
     if schema is not BACKBONE:
         check_card(card, str(path))
     else:
-        _check(card, schema, str(path), "")
+        check(card, schema, str(path), "")
         _check_published(card["weights"]["imagenet"], f"{path}: weights.imagenet")
     return card
 
@@ -480,59 +465,3 @@ def _check_published(file: Mapping[str, Any], where: str) -> None:
             f"{where} is unhashed, so it cannot be fetched: give a hash, or say in "
             "`where` and not in `url` how to get it."
         )
-
-
-def _check(value: Any, schema: Any, name: str, key: str) -> None:
-    """Compare one value with one piece of the schema.
-
-    A dict names keys, a list of one the kind of one or more elements, a longer list
-    the kind of each, a tuple of strings the allowed values, a string the only one, and
-    a type (or types) what is allowed.
-    """
-    if isinstance(schema, _Optional):
-        schema = schema.kind
-    where = f"{name}: {key.rstrip('.') or 'the card'}"
-    if isinstance(schema, _Positive):
-        _check(value, schema.kind, name, key)
-        if value <= 0:
-            raise CardError(f"{where} must be more than 0, not {value!r}.")
-    elif isinstance(schema, dict):
-        if not isinstance(value, Mapping):
-            raise CardError(f"{where} must be a table, not {value!r}.")
-        for unknown in value.keys() - schema.keys():
-            raise CardError(
-                f"{name}: unknown key {key}{unknown}. Known here: "
-                f"{', '.join(sorted(schema))}."
-            )
-        for part, kind in schema.items():
-            if part in value:
-                _check(value[part], kind, name, f"{key}{part}.")
-            elif not isinstance(kind, _Optional):
-                raise CardError(f"{name}: the key {key}{part} is missing.")
-        if not value:
-            raise CardError(
-                f"{where} is empty. Give one or more of {', '.join(sorted(schema))}."
-            )
-    elif isinstance(schema, list):
-        if not isinstance(value, list):
-            raise CardError(f"{where} must be a list, not {value!r}.")
-        kinds = schema * len(value) if len(schema) == 1 else schema
-        if len(value) != len(kinds) or not value:
-            wanted = "one or more" if len(schema) == 1 else len(schema)
-            raise CardError(f"{where} must have {wanted} elements, not {len(value)}.")
-        for index, (element, kind) in enumerate(zip(value, kinds, strict=True)):
-            _check(element, kind, name, f"{key}{index}.")
-    elif isinstance(schema, str):
-        if value != schema:
-            raise CardError(f"{where} must be {schema!r}, not {value!r}.")
-    elif isinstance(schema, tuple) and isinstance(schema[0], str):
-        if value not in schema:
-            raise CardError(f"{where} must be one of {schema}, not {value!r}.")
-    elif not isinstance(value, schema) or (
-        isinstance(value, bool) and schema is not bool
-    ):
-        kind = getattr(schema, "__name__", "number")
-        raise CardError(f"{where} must be of type {kind}, not {value!r}.")
-    # NaN is not less than anything; whole numbers may be too large for a float.
-    elif isinstance(value, int | float) and not abs(value) < sys.float_info.max:
-        raise CardError(f"{where} must be a finite number, not {value!r}.")

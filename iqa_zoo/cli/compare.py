@@ -19,7 +19,7 @@ from iqa_zoo.cli.score import checked_format, is_terminal
 def _list_metrics(context: click.Context, _: click.Parameter, wanted: bool) -> None:
     if not wanted or context.resilient_parsing:
         return
-    from iqa_zoo.full_reference import metric_card, metric_names
+    from iqa_zoo.comparing.metrics import metric_card, metric_names
 
     width = max(map(len, metric_names()))
     for name in metric_names():
@@ -30,7 +30,7 @@ def _list_metrics(context: click.Context, _: click.Parameter, wanted: bool) -> N
 
 
 def _metric_names(_: click.Context, __: click.Parameter, typed: str) -> list[str]:
-    from iqa_zoo.full_reference import metric_names
+    from iqa_zoo.comparing.metrics import metric_names
 
     return [name for name in [*metric_names(), "all"] if name.startswith(typed)]
 
@@ -131,7 +131,8 @@ def command(
     """
     form = checked_format(form, out, resume, overwrite)
 
-    from iqa_zoo import comparing, full_reference
+    from iqa_zoo import comparing
+    from iqa_zoo.comparing.metrics import metric_card
     from iqa_zoo.comparing.pairs import find_pairs
     from iqa_zoo.comparing.scores import FIELDS, check_columns, from_row
     from iqa_zoo.engines.quiet import stay_quiet
@@ -139,7 +140,7 @@ def command(
 
     stay_quiet()  # what decoders have to say is in the rows
     names = comparing.checked_metrics(metrics or None)
-    cards = [full_reference.metric_card(name) for name in names]
+    cards = [metric_card(name) for name in names]
     kind = Kind(
         "compare",
         FIELDS,

@@ -7,15 +7,19 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from iqa_zoo import full_reference
+from iqa_zoo.comparing.features import feature_maps
 from iqa_zoo.comparing.maps import MapFolder
+from iqa_zoo.comparing.metrics import metric_card, metric_names, of_maps
 from iqa_zoo.comparing.pairs import Pair, find_pairs
 from iqa_zoo.comparing.scores import PairScore
 from iqa_zoo.errors import ImageError, UnknownNameError, UsageError
+from iqa_zoo.full_reference.feature_maps import Maps
 from iqa_zoo.images import (
     Limits,
     Photo,
@@ -65,7 +69,7 @@ def compare(
             is compared with the image of the same name in the other, or of the same
             name but for the suffix.
         metrics: a metric's name, an iterable of names, or "all"; None for `DEFAULT`.
-            See `iqa_zoo.full_reference.metric_names`.
+            See `iqa_zoo.comparing.metrics.metric_names`.
         resize: what happens to images of different sizes: None is an error, "reference"
             and "distorted" bring the other one to that size, "smaller" brings both to
             the lesser height and the lesser width.
@@ -83,6 +87,7 @@ def compare(
         OpinionError: the table cannot be read.
         OutputError: a map cannot be written.
         MissingLibraryError: a library that a metric needs does not load.
+        WeightsError: the weights of a metric of feature maps are missing or damaged.
     """
     if threads is not None and threads < 1:
         raise UsageError(f"threads is {threads}; it must be 1 or more.")
@@ -105,7 +110,7 @@ def compare(
 
 def checked_metrics(metrics: str | Iterable[str] | None) -> tuple[str, ...]:
     """The names of metrics, each once; see `compare`."""
-    known = full_reference.metric_names()
+    known = metric_names()
     if metrics is None:
         metrics = DEFAULT
     names = [metrics] if isinstance(metrics, str) else list(metrics)
@@ -155,7 +160,7 @@ class _Work:
         self._maps = maps
         self._reading = reading
         self._room = _Room()
-        self._cards = {name: full_reference.metric_card(name) for name in metrics}
+        self._cards = {name: metric_card(name) for name in metrics}
 
     def __call__(self, pair: Pair) -> list[PairScore]:
         try:
@@ -167,7 +172,15 @@ class _Work:
             with self._room.taken(pixels):
                 images = [fit_image(photo.pixels(), size) for photo in photos]
                 del photos
-                return [self._measured(pair, name, images) for name in self._metrics]
+
+                @cache
+                def maps(model: str, layers: tuple[str, ...]) -> list[Maps]:
+                    """The feature maps of both, for all metrics of the same network."""
+                    return [feature_maps(image, model, layers) for image in images]
+
+                return [
+                    self._measured(pair, name, images, maps) for name in self._metrics
+                ]
         except MemoryError:
             error = out_of_memory(pair.distorted)
         except ImageError as problem:
@@ -198,7 +211,13 @@ class _Work:
         height, width = RESIZE_RULES[self._resize](*sizes)
         return height, width
 
-    def _measured(self, pair: Pair, name: str, images: Sequence[Pixels]) -> PairScore:
+    def _measured(
+        self,
+        pair: Pair,
+        name: str,
+        images: Sequence[Pixels],
+        maps: Callable[..., list[Maps]],
+    ) -> PairScore:
         card = self._cards[name]
         height, width = images[0].shape[:2]
         if min(height, width) < card["least"]:
@@ -207,13 +226,17 @@ class _Work:
                 f"{card['least']} a side."
             )
             return self._failed(pair, name, ImageError("too_small", text))
-        metric = full_reference.metric(name)
         try:
-            if self._maps is not None and card["has_map"]:
-                score, map_ = metric(*images, return_map=True)
+            if network := card.get("network"):
+                found = maps(network["model"], tuple(network["layers"]))
+                score = of_maps(name, *found)
+            elif self._maps is not None and card["has_map"]:
+                score, map_ = full_reference.metric(name)(*images, return_map=True)
                 self._maps.write(pair, name, np.asarray(map_))
             else:
-                score = metric(*images)
+                score = full_reference.metric(name)(*images)
+        except ImageError as error:
+            return self._failed(pair, name, error)
         except MemoryError:
             return self._failed(pair, name, out_of_memory(pair.distorted))
         if math.isnan(score):

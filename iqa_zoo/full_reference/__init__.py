@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from iqa_zoo import cards
+from iqa_zoo.cards.schema import Optional, check
 from iqa_zoo.errors import CardError, UnknownNameError, UsageError
 
 FOLDER = Path(__file__).parent
@@ -35,7 +35,9 @@ SCHEMA = {
     "symmetric": bool,  # whether the two images may change places
     "differentiable": bool,  # whether `loss` gives a loss
     "has_map": bool,  # whether `return_map=True` gives one
-    "notes": cards._Optional([str]),
+    "notes": Optional([str]),
+    # Of a metric of feature maps: whose, and which traditional metric is taken of them.
+    "network": Optional({"model": str, "layers": [str], "revives": Optional(str)}),
 }
 
 #: Decibels: a ceiling where scores of identical images, which are infinite, are
@@ -58,12 +60,20 @@ def metric_card(name: str) -> Mapping[str, Any]:
     """
     if name not in metric_names():
         raise UnknownNameError("metric", name, metric_names())
-    path = FOLDER / f"{name}.toml"
+    return read_metric_card(FOLDER / f"{name}.toml")
+
+
+def read_metric_card(path: Path) -> Mapping[str, Any]:
+    """The card in a file, checked against `SCHEMA`; bounds are floats.
+
+    Raises:
+        CardError: it cannot be read, or breaks the schema.
+    """
     try:
         card = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CardError(f"Cannot read the card {path}: {error}.") from error
-    cards._check(card, SCHEMA, str(path), "")
+    check(card, SCHEMA, str(path), "")
     card["range"] = [float(bound) for bound in card["range"]]
     card["identical"] = float(card["identical"])
     return card

@@ -5,6 +5,7 @@ they were written. `grey` changes that.
 """
 
 import math
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -33,9 +34,12 @@ def mse(
         return_map: give the squared error of each pixel too, averaged over channels.
     """
     return apply(
-        _mse,
+        _compared,
         reference,
         distorted,
+        name="mse",
+        formula=squared_error,
+        map_=_squared,
         least=1,
         data_range=data_range,
         return_map=return_map,
@@ -64,14 +68,15 @@ def psnr(
         epsilon: added to the squared error, where white is 1: 1e-8 ends at 80 dB.
     """
     return apply(
-        _psnr,
+        _compared,
         reference,
         distorted,
+        name="psnr",
+        formula=partial(signal_to_noise, epsilon=epsilon),
         least=1,
         data_range=data_range,
         grey=grey,
         luma_rounding=luma_rounding,
-        epsilon=epsilon,
     )
 
 
@@ -86,9 +91,12 @@ def mae(
 ) -> Any:
     """Mean absolute error, 0 to 255, lower is better; arguments as of `mse`."""
     return apply(
-        _mae,
+        _compared,
         reference,
         distorted,
+        name="mae",
+        formula=absolute_error,
+        map_=_apart,
         least=1,
         data_range=data_range,
         return_map=return_map,
@@ -107,9 +115,11 @@ def md(
 ) -> Any:
     """Maximum difference, 0 to 255, lower is better; arguments as of `mse`."""
     return apply(
-        _md,
+        _compared,
         reference,
         distorted,
+        name="md",
+        formula=largest_error,
         least=1,
         data_range=data_range,
         grey=grey,
@@ -130,9 +140,11 @@ def nae(
     A black reference gives 0 with a black image and infinity with others.
     """
     return apply(
-        _nae,
+        _compared,
         reference,
         distorted,
+        name="nae",
+        formula=normalised_error,
         least=1,
         data_range=data_range,
         grey=grey,
@@ -153,9 +165,11 @@ def sc(
     A black distorted image gives 1 with a black reference and infinity with others.
     """
     return apply(
-        _sc,
+        _compared,
         reference,
         distorted,
+        name="sc",
+        formula=structural_content,
         least=1,
         data_range=data_range,
         grey=grey,
@@ -177,9 +191,11 @@ def lmse(
     flat reference gives 0 with a flat image and infinity with others.
     """
     return apply(
-        _lmse,
+        _compared,
         reference,
         distorted,
+        name="lmse",
+        formula=laplacian_error,
         least=3,
         data_range=data_range,
         grey=grey,
@@ -187,87 +203,76 @@ def lmse(
     )
 
 
-def _planes(
-    ops: Any, images: tuple[Plane, Plane], grey: bool, luma_rounding: bool
-) -> tuple[Plane, Plane]:
-    """What is compared: grey, or the images themselves, which may still be uint8."""
-    if not grey:
-        return images
-    first, second = (ops.luma(image, luma_rounding) for image in images)
-    return first, second
-
-
-def _mse(
-    ops: Any, reference: Plane, distorted: Plane, grey: bool, luma_rounding: bool
-) -> tuple[Any, Any]:
-    pair = _planes(ops, (reference, distorted), grey, luma_rounding)
-    return ops.mean_square(*pair), partial(_squared, ops, pair)
-
-
-def _squared(ops: Any, pair: tuple[Plane, Plane]) -> Plane:
-    apart = ops.channels(pair[0]) - ops.channels(pair[1])
-    return apart * apart
-
-
-def _psnr(
+def _compared(
     ops: Any,
     reference: Plane,
     distorted: Plane,
     grey: bool,
     luma_rounding: bool,
-    epsilon: float,
-) -> tuple[Any, None]:
-    pair = _planes(ops, (reference, distorted), grey, luma_rounding)
-    error = ops.mean_square(*pair) / 255**2 + epsilon
+    formula: Callable[[Any, Plane, Plane], Any],
+    map_: Callable[[Any, Plane, Plane], Plane] | None = None,
+) -> tuple[Any, Any]:
+    """A formula of grey, or of the images themselves, which may still be uint8."""
+    pair = reference, distorted
+    if grey:
+        pair = ops.luma(reference, luma_rounding), ops.luma(distorted, luma_rounding)
+    return formula(ops, *pair), map_ and partial(map_, ops, *pair)
+
+
+# The formulas, from primitives and two planes on 0..255 to a value.
+
+
+def squared_error(ops: Any, first: Plane, second: Plane) -> Any:
+    """Mean squared error."""
+    return ops.mean_square(first, second)
+
+
+def signal_to_noise(ops: Any, first: Plane, second: Plane, epsilon: float = 0.0) -> Any:
+    """PSNR in dB, infinite without an error; see `psnr`."""
+    error = ops.mean_square(first, second) / 255**2 + epsilon
     some = error > 0
     decibels = -10 / math.log(10) * ops.log(ops.where(some, error, 1.0))
-    return ops.where(some, decibels, math.inf), None
+    return ops.where(some, decibels, math.inf)
 
 
-def _mae(
-    ops: Any, reference: Plane, distorted: Plane, grey: bool, luma_rounding: bool
-) -> tuple[Any, Any]:
-    pair = _planes(ops, (reference, distorted), grey, luma_rounding)
-    return ops.mean_absolute(*pair), partial(_apart, ops, pair)
+def absolute_error(ops: Any, first: Plane, second: Plane) -> Any:
+    """Mean absolute error."""
+    return ops.mean_absolute(first, second)
 
 
-def _apart(ops: Any, pair: tuple[Plane, Plane]) -> Plane:
-    return ops.absolute(ops.channels(pair[0]) - ops.channels(pair[1]))
+def largest_error(ops: Any, first: Plane, second: Plane) -> Any:
+    """Maximum difference."""
+    return ops.largest_absolute(first, second)
 
 
-def _md(
-    ops: Any, reference: Plane, distorted: Plane, grey: bool, luma_rounding: bool
-) -> tuple[Any, None]:
-    pair = _planes(ops, (reference, distorted), grey, luma_rounding)
-    return ops.largest_absolute(*pair), None
+def normalised_error(ops: Any, first: Plane, second: Plane) -> Any:
+    """Normalised absolute error; see `nae`."""
+    return _ratio(ops, ops.mean_absolute(first, second), ops.mean_absolute(first), 0.0)
 
 
-def _nae(
-    ops: Any, reference: Plane, distorted: Plane, grey: bool, luma_rounding: bool
-) -> tuple[Any, None]:
-    pair = _planes(ops, (reference, distorted), grey, luma_rounding)
-    return _ratio(ops, ops.mean_absolute(*pair), ops.mean_absolute(pair[0]), 0.0), None
+def structural_content(ops: Any, first: Plane, second: Plane) -> Any:
+    """Structural content; see `sc`."""
+    return _ratio(ops, ops.mean_square(first), ops.mean_square(second), 1.0)
 
 
-def _sc(
-    ops: Any, reference: Plane, distorted: Plane, grey: bool, luma_rounding: bool
-) -> tuple[Any, None]:
-    pair = _planes(ops, (reference, distorted), grey, luma_rounding)
-    first, second = (ops.mean_square(plane) for plane in pair)
-    return _ratio(ops, first, second, 1.0), None
-
-
-def _lmse(
-    ops: Any, reference: Plane, distorted: Plane, grey: bool, luma_rounding: bool
-) -> tuple[Any, None]:
-    pair = _planes(ops, (reference, distorted), grey, luma_rounding)
+def laplacian_error(ops: Any, first: Plane, second: Plane) -> Any:
+    """Laplacian mean squared error; see `lmse`."""
     edges = [
         ops.tiled(
             lambda plane: ops.filtered(ops.channels(plane), _LAPLACIAN), [plane], 2
         )
-        for plane in pair
+        for plane in (first, second)
     ]
-    return _ratio(ops, ops.mean_square(*edges), ops.mean_square(edges[0]), 0.0), None
+    return _ratio(ops, ops.mean_square(*edges), ops.mean_square(edges[0]), 0.0)
+
+
+def _squared(ops: Any, first: Plane, second: Plane) -> Plane:
+    apart = ops.channels(first) - ops.channels(second)
+    return apart * apart
+
+
+def _apart(ops: Any, first: Plane, second: Plane) -> Plane:
+    return ops.absolute(ops.channels(first) - ops.channels(second))
 
 
 def _ratio(ops: Any, top: Any, bottom: Any, neither: float) -> Any:
