@@ -111,7 +111,7 @@ class _Program(click.Group):
             error.show()
             sys.exit(error.exit_code)
         except click.Abort:
-            sys.exit(INTERRUPTED)
+            _exit(INTERRUPTED)
         except _ReaderGone:
             _drop(sys.stdout)
             sys.exit(READER_GONE)

@@ -8,9 +8,11 @@ from typing import Any
 
 import click
 
+from iqa_zoo import registry
 from iqa_zoo.cli import SOME_FAILED, say, visible
 from iqa_zoo.cli.completion import model_names
 from iqa_zoo.cli.opinions import opinion_options, read
+from iqa_zoo.training.pace import paced
 
 Columns = Sequence[tuple[str, str, str]]
 
@@ -133,6 +135,8 @@ def command(
 
     if out is not None:
         check_folder(out)
+    for name in models:
+        registry.resolve(name)
     labels = read(**columns)
 
     from iqa_zoo.evaluation.evaluate import measure
@@ -162,7 +166,10 @@ def command(
         writer.writerows(rows)
     else:
         print_figures(found.figures)
-        click.echo()
+        click.echo(
+            "\nPLCC above is after a logistic of 4 parameters; raw: of the scores as "
+            "they are; 5: after one of 5 parameters"
+        )
         print_figures(found.figures, columns=MORE)
         for model in dict.fromkeys(row["model"] for row in found.parts):
             click.echo(f"\n{visible(model)}")
@@ -177,9 +184,9 @@ def command(
 
 
 def _progress(things: Iterable[Any], total: int) -> Iterable[Any]:
-    """What passes through, counted by a bar on stderr where that is a terminal."""
+    """What passes through, counted by a bar on a terminal, by a few lines elsewhere."""
     if sys.stderr is None or not sys.stderr.isatty():
-        return things
+        return paced(things, total, "scores")
     from tqdm import tqdm
 
     bar: Iterable[Any] = tqdm(

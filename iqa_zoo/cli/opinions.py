@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from iqa_zoo.cli import say
+
 # Argument of `read_labels`, options that set it, help.
 COLUMNS = (
     ("image", ("--image-column",), "Names of the images, as paths within the folder."),
@@ -139,9 +141,10 @@ def read(
         given["skip_bad"] = True
     if named and labels is not None:
         given["required"] = named
+    say(f"reading {wanted} and what it names")
     table = as_labels(labels, images, dataset=dataset, data_dir=data_dir, **given)
     inferred = labels is not None and dmos is None
-    click.echo(f"{wanted}: {_understood(table, inferred)}", err=True)
+    say(f"{wanted}: {_understood(table, inferred)}")
     return table
 
 

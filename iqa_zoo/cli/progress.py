@@ -1,4 +1,4 @@
-"""Progress of a training on stderr: a bar on a terminal, a line an epoch elsewhere."""
+"""Progress of a training on stderr: a bar on a terminal, lines elsewhere."""
 
 import sys
 from typing import Any
@@ -7,13 +7,19 @@ import click
 import keras
 from tqdm import tqdm
 
+from iqa_zoo.training.pace import Pace
+
 
 class EpochProgress(keras.callbacks.Callback):
-    """Shows steps with rate and time left, then loss and validation SROCC."""
+    """Shows steps with rate and time left, then loss and validation SROCC.
+
+    An epoch has a line. Where there is no terminal, its steps have some if it is long.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.bar: Any = None
+        self.pace: Any = None
         self.before = 0  # steps of the stage before the present epoch
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
@@ -28,19 +34,24 @@ class EpochProgress(keras.callbacks.Callback):
         self, batch: int, logs: dict[str, Any] | None = None
     ) -> None:
         done = self.before + batch + 1
+        total = self.params["steps"] * self.params["epochs"]
         if self.bar is None:
+            self.pace = Pace(total, "steps", done - 1)
             # Made late: a training that goes on begins in the middle, and its rate
             # is that of its own steps.
             self.bar = tqdm(
                 desc=self._epoch(self.before // self.params["steps"]),
-                total=self.params["steps"] * self.params["epochs"],
+                total=total,
                 initial=done - 1,
                 unit="step",
                 file=sys.stderr,
                 disable=not sys.stderr.isatty(),
                 leave=False,
             )
-        self.bar.update(done - self.bar.n if not self.bar.disable else 1)
+        if self.bar.disable:
+            self.pace.tell(done)
+        else:
+            self.bar.update(done - self.bar.n)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         logs = logs or {}

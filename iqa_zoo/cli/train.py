@@ -1,18 +1,39 @@
 """`iqa-zoo train`: a thin skin over `iqa_zoo.train`."""
 
+import functools
 import shlex
 import statistics
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 
 from iqa_zoo import registry
+from iqa_zoo.cli import INTERRUPTED, say
 from iqa_zoo.cli.completion import model_names
 from iqa_zoo.cli.opinions import opinion_options, read
+from iqa_zoo.training.pace import duration
 
 SEED = click.IntRange(0, 2**32 - 1)
+
+
+def _telling_what_is_kept(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Say, when the command is told to end, what its folder holds."""
+
+    @functools.wraps(command)
+    def told(**arguments: Any) -> Any:
+        try:
+            return command(**arguments)
+        except (KeyboardInterrupt, SystemExit) as ending:
+            out = Path(arguments["out"])
+            kept = out.is_dir() and any(out.rglob("*.safetensors"))
+            what = f"what {out} holds is kept" if kept else "nothing was saved yet"
+            say(f"interrupted: {what}")
+            return getattr(ending, "code", INTERRUPTED)
+
+    return told
 
 
 @click.command()
@@ -106,6 +127,7 @@ SEED = click.IntRange(0, 2**32 - 1)
     type=click.Path(),
     help="Folder kept for what every run on these images computes once.",
 )
+@_telling_what_is_kept
 def command(
     model: str | None,
     out: str,
@@ -149,8 +171,14 @@ def command(
             "itself: leave out --all and --limit."
         )
     from iqa_zoo.engines.quiet import stay_quiet
+    from iqa_zoo.training.unfinished import check_own
 
     stay_quiet()  # TensorFlow says what it was compiled for
+    # What costs nothing is looked at first: tables and TensorFlow take their time.
+    if start not in ("best", "imagenet", "random"):
+        registry.resolve(start)
+    if repeats is None and not learning_curve:
+        check_own(Path(out))
     entry = registry.resolve(model, None) if model is not None else None
     is_measure = entry is not None and entry.is_measure
     if is_measure and dry_run:
@@ -160,6 +188,7 @@ def command(
     else:
         labels, columns = read(**columns), {}
 
+    say("loading TensorFlow")
     from iqa_zoo.cli.progress import EpochProgress
 
     how = {
@@ -226,14 +255,6 @@ def _print_plan(plan: Mapping[str, Any]) -> None:
     click.echo(f"time     about {duration(plan['seconds'])} on this machine")
     click.echo(f"memory   about {plan['memory'] / 1e9:.1f} GB")
     click.echo(f"disk     {plan['free'] / 1e9:.1f} GB free")
-
-
-def duration(seconds: float) -> str:
-    """A time as people say it: 40 s, 12 min, 3 h 20 min."""
-    minutes, hours = round(seconds / 60), int(seconds // 3600)
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{hours} h {minutes - 60 * hours} min" if hours else f"{minutes} min"
 
 
 def _print_points(points: Sequence[Mapping[str, Any]]) -> None:

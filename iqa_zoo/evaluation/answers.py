@@ -1,5 +1,6 @@
 """What models say about images, side by side, and what sharpness alone says."""
 
+import logging
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,8 @@ from iqa_zoo.files import fingerprint
 from iqa_zoo.images import read_image
 from iqa_zoo.results import ImageScore
 from iqa_zoo.scoring import Scorer, cores
+
+_log = logging.getLogger(__name__)
 
 SHARPNESS = "sharpness"
 
@@ -86,6 +89,7 @@ def ask(
     """
     scorer = Scorer(list(models), engine=engine)
     total = len(paths) * len(scorer.models)
+    _log.info("Scoring %d photos by %s.", len(paths), ", ".join(scorer.models))
     results = list(watch(scorer.score(list(paths)), total))
     return [
         _answers(model, scorer.models[index], paths, results[index :: len(models)])
@@ -102,6 +106,7 @@ def ask_sharpness(paths: Sequence[Path], watch: Watch = unwatched) -> Answers:
         except ImageError:
             return np.nan
 
+    _log.info("Measuring their sharpness, to compare with.")
     with ThreadPoolExecutor(cores()) as pool:
         values = list(watch(pool.map(judge, paths), len(paths)))
         return Answers(SHARPNESS, np.array(values))

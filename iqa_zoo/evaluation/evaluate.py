@@ -174,6 +174,7 @@ def measure(
 
     asked = ask(models, paths, engine, watch)
     answers = [*asked, ask_sharpness(paths, watch)]
+    _log.info("Computing the figures and %d draws for their intervals.", repeats)
     table = [
         _figures(labels, rows, truth, answer, groups, votes, repeats)
         for answer in answers

@@ -1,10 +1,13 @@
 """Ctrl-C and SIGTERM while a training runs: the batch is finished and saved first."""
 
 import contextlib
+import logging
 import signal
 import threading
 from collections.abc import Iterator
 from types import FrameType
+
+logger = logging.getLogger("iqa_zoo")
 
 TERMINATED = 143  # 128 + SIGTERM, as shells report it
 
@@ -41,6 +44,8 @@ def deferred() -> Iterator[Interrupt]:
         if interrupt.number is not None:
             interrupt.leave()
         interrupt.number = number
+        with contextlib.suppress(RuntimeError):  # just then a line was being written
+            logger.warning("Ending after this step; a second signal ends at once.")
 
     if threading.current_thread() is not threading.main_thread():
         yield interrupt

@@ -20,6 +20,7 @@ from iqa_zoo.evaluation.intervals import bootstrap
 from iqa_zoo.files import fingerprint
 from iqa_zoo.images import Pixels, find_images, read_image
 from iqa_zoo.training.folder import write_model, write_run
+from iqa_zoo.training.pace import paced
 from iqa_zoo.training.unfinished import claimed
 
 logger = logging.getLogger("iqa_zoo")
@@ -158,7 +159,7 @@ def _function(entry: registry.Entry) -> Any:
 
 
 def _photos(paths: Sequence[Path], entry: registry.Entry) -> Iterator[Pixels]:
-    for path in paths:
+    for path in paced(paths, len(paths), "photos"):
         pixels = read_image(path)
         registry.check_large_enough(entry, *pixels.shape[:2], os.fspath(path))
         yield pixels

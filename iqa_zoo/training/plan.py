@@ -1,5 +1,6 @@
 """What a training would do, how long it would take and how much memory: a dry run."""
 
+import logging
 import os
 import resource
 import sys
@@ -17,6 +18,8 @@ from iqa_zoo.training.devices import policy, strategy_of
 from iqa_zoo.training.loop import Loop
 from iqa_zoo.training.train import parts_of, started
 from iqa_zoo.training.trunk import Sized, below, kept_size
+
+logger = logging.getLogger("iqa_zoo")
 
 SAMPLE, STEPS = 8, 3  # pictures prepared and steps taken to measure the rates
 
@@ -53,6 +56,9 @@ def plan(
     paths = labels.paths[:SAMPLE]
     scale, bins = tuple(entry.output["scale"]), entry.output["bins"]
     stages = []
+    logger.info(
+        "Trying %d pictures and %d steps, to see how long they take.", len(paths), STEPS
+    )
     with policy(precision), strategy_of("one").scope():
         network, _ = started(name, start)
         for stage in entry.card["recipe"]:

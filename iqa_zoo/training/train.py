@@ -157,6 +157,10 @@ def train(
         stage if epochs is None else {**stage, "epochs": epochs}
         for stage in entry.card["recipe"]
     ]
+    source = source_of(name, start)
+    seen = source.seen() if source else frozenset()
+    fingerprints = _fingerprints(labels.paths)
+    _check_unseen(seen, fingerprints, parts, start)
 
     keras.utils.set_random_seed(seed)
     devices = strategy_of(strategy)
@@ -166,11 +170,9 @@ def train(
         _place(out, chief) as place,
         _together(devices),
     ):
+        logger.info("Building %s.", name)
         with devices.scope():
-            network, source = started(name, start)
-        seen = source.seen() if source else frozenset()
-        fingerprints = _fingerprints(labels.paths)
-        _check_unseen(seen, fingerprints, parts, start)
+            network, _ = started(name, start)
         if chief:
             place.follow(
                 {
@@ -228,6 +230,7 @@ def train(
                 kernel = stage["kernel"]
                 answer = solve(network, kernel, inputs, targets, rows, streamed)
 
+        logger.info("Measuring all parts.")
         metrics = {
             "model": entry.name,
             "start": (
@@ -575,17 +578,22 @@ def started(
     name: str, start: str | os.PathLike[str]
 ) -> tuple[keras.Model, registry.Entry | None]:
     """The network to train, and the weight set that it starts from, if one."""
+    source = source_of(name, start)
+    if source is None:
+        weights = None if start == "random" else "imagenet"
+        return registry.load_network(name, weights), None
+    network = registry.load_network(name, None)
+    registry.fill(network, source.arrays(), source.name)
+    return network, source
+
+
+def source_of(name: str, start: str | os.PathLike[str]) -> registry.Entry | None:
+    """The weight set that a training starts from; None for imagenet and random."""
     if start == "best":
         entry = registry.resolve(name, None)
         tagged = os.fspath(name) != entry.name
         start = name if tagged or "default_weights" in entry.card else "imagenet"
-    if start in ("random", "imagenet"):
-        weights = None if start == "random" else "imagenet"
-        return registry.load_network(name, weights), None
-    source = registry.resolve(start)
-    network = registry.load_network(name, None)
-    registry.fill(network, source.arrays(), source.name)
-    return network, source
+    return None if start in ("random", "imagenet") else registry.resolve(start)
 
 
 def _fingerprints(paths: Sequence[Path]) -> list[str]:

@@ -123,7 +123,7 @@ def claimed(out: Path) -> Iterator[Unfinished]:
     folder = out / UNFINISHED
     try:
         out.mkdir(parents=True, exist_ok=True)
-        _check_own(out)
+        check_own(out)
         folder.mkdir(exist_ok=True)
         guard = open(folder / "lock", "ab", buffering=0)  # noqa: SIM115
     except OSError as error:
@@ -159,8 +159,10 @@ def _remove_parts(out: Path) -> None:
                 path.unlink()
 
 
-def _check_own(out: Path) -> None:
+def check_own(out: Path) -> None:
     """Raise UsageError where `out` holds files that are of no unfinished run."""
+    if not out.is_dir():
+        return
     begun = (out / UNFINISHED).is_dir()
     allowed = PARTS | {FINISHED, UNFINISHED} if begun else set()
     others = [

@@ -112,6 +112,11 @@ def test_a_bar_counts_scores_on_a_terminal_only(monkeypatch):
     assert not sys.stderr.getvalue()
 
 
+def test_unknown_models_are_found_before_the_table_is_read(opinions):
+    done = evaluate(opinions, "nima-mobilnetv2")
+    assert done.exit_code == 2 and "reading" not in done.stderr
+
+
 def test_by_group_and_votes(run, opinions, tmp_path):
     table, photos = opinions
     with table.open() as file:

@@ -48,6 +48,7 @@ def test_train(opinions, tmp_path):
         for more in ("", ", constant")
     ]
     assert "20 images, scores 0 to 100, high is good, with standard" in done.stderr
+    assert "loading TensorFlow" in done.stderr
     assert "epoch 2/2  loss 0." in done.stderr
     assert f"iqa-zoo score PHOTOS -m {out}" in done.stderr
     assert json.loads((out / "metrics.json").read_text())["seed"] == 3
@@ -124,5 +125,6 @@ def test_folder_that_is_not_empty(opinions, tmp_path):
     done = train(opinions, tmp_path)
     assert done.exit_code == 2
     assert "holds files already" in done.stderr
+    assert "reading" not in done.stderr  # it takes long where the table does
     done = train(opinions, tmp_path / "file" / "run")
     assert done.exit_code == 3

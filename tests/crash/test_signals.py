@@ -14,6 +14,7 @@ from iqa_zoo import store
 from tests.crash.kills import IQA_ZOO
 from tests.crash.sweep import files_of
 from tests.helpers import tiny
+from tests.helpers.small import make_opinions
 
 pytestmark = pytest.mark.crash
 
@@ -116,6 +117,40 @@ def test_a_file_half_written(tmp_path, sent, before):
         assert child.wait(30) == STATUS[sent]
         assert child.stderr.read().strip() == b""
     assert files_of(tmp_path) == ({"out.bin": before} if before else {})
+
+
+PREPARING = """
+import sys, time
+from iqa_zoo import cli
+from iqa_zoo.training import train
+
+def started(*_):
+    print("now", flush=True)
+    time.sleep(99)
+
+train.started = started
+cli.main(["train", *sys.argv[1:]])
+"""
+
+
+@pytest.mark.parametrize("sent", STATUS, ids=lambda sent: sent.name)
+def test_training_that_has_saved_nothing(tmp_path, sent):
+    table, photos = make_opinions(tmp_path)
+    out = tmp_path / "run"
+    options = ["--labels", table, "--images", photos, "-o", out, "--start", "random"]
+    with subprocess.Popen(
+        [sys.executable, "-c", PREPARING, *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as child:
+        assert child.stdout.readline() == "now\n"
+        child.send_signal(sent)
+        assert child.wait(30) == STATUS[sent]
+        said = child.stderr.read()
+    assert said.endswith("iqa-zoo: interrupted: nothing was saved yet\n")
+    assert "Traceback" not in said
+    assert not list(out.iterdir())
 
 
 FETCHING = """

@@ -251,6 +251,7 @@ def test_seen_images_and_training_on_all(eager, run, opinions, cache, tmp_path):
     assert registry.model_card(every)["weights"]["run"]["trained_on"] == 20
     with pytest.raises(UsageError, match="4 of the 4 test images"):
         train(opinions, tmp_path / "a", start=every, train_on_validation=True)
+    assert not (tmp_path / "a").exists()  # it is found out before anything is made
 
 
 # --- starts ---------------------------------------------------------------------------
