@@ -31,6 +31,8 @@ INDEX_SHARE = 1 / 50
 #: How many times the file's size its unpacked arrays may have. Weights of 16 bits that
 #: once had 8 pack to less than a half; 30 of 1,000 bytes are a bomb.
 MOST_UNPACKED = 3
+#: Likewise of a release: numbers as text pack to a half or a third, programs to less.
+MOST_RELEASED = 10
 
 _PIECE = 1 << 16  # bytes that are unpacked at once
 
@@ -117,13 +119,13 @@ def read_zip(data: bytes, name: str) -> dict[str, np.ndarray]:
     with _reading(name, "zip archive"):
         files = [
             (posixpath.basename(path), np.frombuffer(content, np.uint8))
-            for path, content in _unpacked(data).items()
+            for path, content in _unpacked(data, MOST_RELEASED).items()
         ]
         return _without_doubles(files)
 
 
-def _unpacked(data: bytes) -> dict[str, bytearray]:
-    """The files in a zip archive by their paths."""
+def _unpacked(data: bytes, most: int = MOST_UNPACKED) -> dict[str, bytearray]:
+    """The files in a zip archive by their paths, of `most` times its size together."""
     import zipfile
 
     # What the end of the file says of the list of members, before that is parsed.
@@ -138,7 +140,7 @@ def _unpacked(data: bytes) -> dict[str, bytearray]:
         _without_doubles([(member.filename, None) for member in members])
         for member in members:
             _check_member(member)
-        _check_sum(sum(m.file_size for m in members), MOST_UNPACKED * len(data))
+        _check_sum(sum(m.file_size for m in members), most * len(data))
         files = {}
         for member in members:
             if member.filename.endswith("/"):
@@ -254,8 +256,9 @@ def _check_member(member: Any) -> None:
     plain = path.removesuffix("/")
     if plain != posixpath.normpath(plain) or path[0] in "./" or "\\" in path:
         raise ValueError(f"the member {shown} leads out of the archive")
-    # 0 is stored and 8 deflated; the bits say that sizes follow, and UTF-8.
-    if member.compress_type not in (0, 8) or member.flag_bits & ~0x808:
+    # 0 is stored and 8 deflated; the bits say how hard that was tried, that sizes
+    # follow, and UTF-8.
+    if member.compress_type not in (0, 8) or member.flag_bits & ~0x80E:
         raise ValueError(f"the member {shown} is encrypted or packed in another way")
 
 

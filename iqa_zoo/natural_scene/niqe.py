@@ -32,6 +32,7 @@ FEATURES = 36
 LEAST = BLOCK, 2 * BLOCK
 
 MODEL_FILE = "modelparameters.mat"  # in the authors' release
+_SHAPES = {"mu_prisparam": (FEATURES,), "cov_prisparam": (FEATURES, FEATURES)}
 #: In pristine photos, blocks with at least this share of the sharpest one's contrast.
 SHARP = 0.75
 
@@ -160,17 +161,24 @@ def from_release(files: Mapping[str, NDArray[Any]]) -> dict[str, FloatArray]:
     """
     from io import BytesIO
 
-    from scipy.io import loadmat
+    from scipy.io import loadmat, whosmat
 
     if MODEL_FILE not in files:
         raise WeightsError(f"The file {MODEL_FILE} is missing; it is in the release.")
     try:
-        found = loadmat(BytesIO(files[MODEL_FILE].tobytes()))
-        return {
-            "mean": np.asarray(found["mu_prisparam"], np.float64).reshape(FEATURES),
-            "covariance": np.asarray(found["cov_prisparam"], np.float64),
-        }
-    except (KeyError, TypeError, ValueError, NotImplementedError) as error:
+        file = BytesIO(files[MODEL_FILE].tobytes())
+        # Asked first, since a compressed array may take any room.
+        held = {name: (math.prod(shape), kind) for name, shape, kind in whosmat(file)}
+        for name, shape in _SHAPES.items():
+            if held.get(name) != (math.prod(shape), "double"):
+                raise ValueError(
+                    f"its {name} is no array of {math.prod(shape)} numbers"
+                )
+        found = loadmat(file, variable_names=list(_SHAPES))
+        mean, covariance = (found[name].reshape(_SHAPES[name]) for name in _SHAPES)
+        return {"mean": mean, "covariance": covariance}
+    # What scipy stumbles over is of many kinds.
+    except Exception as error:
         raise WeightsError(f"{MODEL_FILE} is not the release's: {error}.") from error
 
 
