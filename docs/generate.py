@@ -22,10 +22,10 @@ import click
 
 import iqa_zoo
 from iqa_zoo.cards import all_cards, measure_cards
+from iqa_zoo.comparing.metrics import metric_card, metric_names
 from iqa_zoo.data import datasets
 from iqa_zoo.distortions import KINDS, LEVELS
 from iqa_zoo.errors import IMAGE_CODES
-from iqa_zoo.full_reference import metric_card, metric_names
 
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
@@ -110,12 +110,11 @@ def calibration() -> str:
     """What `benchmarks/calibration.py` last recorded."""
     rows = []
     for name, found in recorded("calibration.json")["metrics"].items():
-        for source in ("ours", "official", "MATLAB's toolbox", "OpenCV"):
-            if values := found.get(source):
-                numbers = (f"{value:.6g}" for value in values.values())
-                note = found["note"] if source == "ours" else ""
-                first = f"`{name}`" if source == "ours" else ""
-                rows.append((first, source, *numbers, note))
+        ours = {"values": found["ours"], "note": found["note"]}
+        for by, entry in {"ours": ours, **found["others"]}.items():
+            numbers = (f"{value:.6g}" for value in entry["values"].values())
+            first = f"`{name}`" if by == "ours" else ""
+            rows.append((first, by, *numbers, entry["note"]))
     titles = ("metric", "by", "I03", "I04", "I06", "I08", "I19", "")
     return table(titles, rows)
 
@@ -511,6 +510,30 @@ def few_labels() -> str:
     return table(titles, rows)
 
 
+def fusion() -> str:
+    """What `benchmarks/fusion.py` last recorded: each block alone, and fusions."""
+    found = recorded("fusion.json")
+    rows = []
+    for method, medians in found["median"].items():
+        cells = [f"{split[method]['srocc']:.3f}" for split in found["splits"]]
+        said = spoken(method) + (" block alone" if method in found["gains"] else "")
+        figures = (f"{medians[figure]:.3f}" for figure in ("srocc", "plcc"))
+        rows.append((said, *cells, *figures))
+    titles = (f"SROCC of split (`{found['model']}`)", *"01234", "median", "median PLCC")
+    return table(titles, rows)
+
+
+def fusion_gains() -> str:
+    """What each block adds to the fusion of the others, as last recorded."""
+    rows = []
+    for block, gain in recorded("fusion.json")["gains"].items():
+        low, high = gain["interval"]
+        rows.append(
+            (spoken(block), f"{gain['srocc']:+.3f}", f"{low:+.3f} to {high:+.3f}")
+        )
+    return table(("block", "adds to SROCC", "95 % interval"), rows)
+
+
 def training_loop() -> str:
     """What `benchmarks/training_loop.py` last recorded."""
     found = recorded("training_loop.json")
@@ -651,6 +674,8 @@ BLOCKS = {
     "distortions-table": distortions_table,
     "few-labels": few_labels,
     "fresh-user": fresh_user,
+    "fusion": fusion,
+    "fusion-gains": fusion_gains,
     "image-codes": image_codes,
     "image-limits": image_limits,
     "large-photos": large_photos,
