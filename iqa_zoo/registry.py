@@ -28,7 +28,14 @@ if TYPE_CHECKING:
 #: The largest number that a builder is given: bins, mostly, which take memory.
 LARGEST_ARGUMENT = 10_000
 #: Where functions that cards name may be.
-HOMES = ("iqa_zoo.models.", "iqa_zoo.natural_scene.", "iqa_zoo.technical.")
+HOMES = (
+    "iqa_zoo.models.",
+    "iqa_zoo.natural_scene.",
+    "iqa_zoo.technical.",
+    "iqa_zoo.engines.fused:",
+)
+#: What makes the measure of a run that judges by a network too (`training.fusion`).
+FUSED = "iqa_zoo.engines.fused:fused"
 
 
 @dataclass(frozen=True)
@@ -252,7 +259,7 @@ def _builder_package(card: Mapping[str, Any], name: str) -> str | None:
     """
     if "measure" in card:
         known = {measure["measure"] for measure in cards.measure_cards().values()}
-        if card["measure"] not in known:
+        if card["measure"] not in ({FUSED} if "network" in card else known):
             raise CardError(f"{name}: no measure here is {card['measure']!r}.")
         return None
 
@@ -338,7 +345,10 @@ def load_measure(
     if arrays is None and entry.weights:
         arrays = entry.arrays()
     check_finite(arrays or {}, f"The weight file of {entry.name}")
-    return Measure(entry, named_function(entry.card["measure"]), arrays)
+    function = named_function(entry.card["measure"])
+    if "network" in entry.card:
+        function = function(entry)
+    return Measure(entry, function, arrays)
 
 
 def load_model(
@@ -618,7 +628,7 @@ def named_function(reference: str, package: str | None = None) -> Any:
     """
     module, _, function = reference.partition(":")
     is_theirs = package is not None and f"{module}.".startswith(f"{package}.")
-    if not module.startswith(HOMES) and not is_theirs:
+    if not reference.startswith(HOMES) and not is_theirs:
         where = "iqa_zoo.models" + (f" or {package}" if package else "")
         raise CardError(f"{reference!r} is not in {where}, as builders must be.")
     try:

@@ -177,6 +177,9 @@ MEASURE = {
     "default_weights": Optional(str),  # those without weights take no arrays
     # What gives the arrays: module:function, from photos (and opinions) to them.
     "fit": Optional({"function": str, "from": ("opinions", "photos")}),
+    # Of a run that judges by a network too: whose, up to its layer `pool`, and what it
+    # takes. The weight set's LiteRT file is that network.
+    "network": Optional({"model": str, "input": INPUT}),
     "paper": Optional(PAPER),
     "input": {"size": "native", "least": COUNT},
     "output": MEASURE_OUTPUT,
@@ -349,6 +352,7 @@ def check_card(card: Mapping[str, Any], name: str) -> None:
     """Raise CardError where `card` breaks the schema; `name` is used in the message."""
     if "measure" in card:
         check(card, MEASURE, name, "")
+        _check_sides(card.get("network", {}).get("input"), name, "network.")
     else:
         check(card, SCHEMA, name, "")
         _check_sides(card["input"], name, "")

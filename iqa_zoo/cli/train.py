@@ -89,6 +89,12 @@ def _telling_what_is_kept(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @click.option("--epochs", type=click.IntRange(1), help="Instead of the recipe's.")
 @click.option(
+    "--fuse",
+    is_flag=True,
+    help="Leave the network as it is and weigh what it sees together with BRISQUE's "
+    "features and technical measures.",
+)
+@click.option(
     "--precision",
     type=click.Choice(["auto", "float32", "mixed_float16", "mixed_bfloat16"]),
     default="auto",
@@ -139,6 +145,7 @@ def command(
     seed: int,
     limit: int | None,
     epochs: int | None,
+    fuse: bool,
     precision: str,
     strategy: str,
     save_seconds: float,
@@ -183,6 +190,8 @@ def command(
     is_measure = entry is not None and entry.is_measure
     if is_measure and dry_run:
         raise click.UsageError(f"{model} is fitted at once: there is nothing to plan.")
+    if fuse and dry_run:
+        raise click.UsageError("A fusion is fitted at once: there is nothing to plan.")
     if is_measure and entry.card.get("fit", {}).get("from") == "photos":
         labels, columns = None, {"images": columns["images"]}
     else:
@@ -209,6 +218,7 @@ def command(
         return
     how |= {
         "seed": seed,
+        "fuse": fuse,
         "strategy": strategy,
         "save_seconds": save_seconds,
         "callbacks": [EpochProgress()],
@@ -295,4 +305,22 @@ def _report(folder: Any) -> None:
             if constant := metrics.get(f"{part}_constant"):
                 rows.append({"model": f"{part}, constant", **constant})
     print_figures(rows, first="part")
+    if "fusion" in metrics:
+        _print_fusion(metrics["fusion"])
     click.echo(f"\nScore photos with it: iqa-zoo score PHOTOS -m {folder}", err=True)
+
+
+def _print_fusion(fusion: Mapping[str, Any]) -> None:
+    """What each block of a fusion says alone, and adds, as a table on stdout."""
+    click.echo(f"\nIt is {fusion['kind']} fusion, by photos left out of the training.")
+    if "gains" not in fusion:
+        return
+    click.echo(
+        f"{'SROCC, ' + fusion['part']:<18}{'alone':>7}{'adds':>8}  95 % interval"
+    )
+    for block, gain in fusion["gains"].items():
+        low, high = gain["interval"]
+        click.echo(
+            f"{block.replace('_', ' '):<18}{fusion['alone'][block]['srocc']:>7.3f}"
+            f"{gain['srocc']:>+8.3f}  {low:+.3f} to {high:+.3f}"
+        )

@@ -20,6 +20,7 @@ from iqa_zoo.files import sha256, write_bytes
 
 TAG = "run"  # the weight set of a run's card
 FEWEST_HELD_OUT = 20  # images from which an interval for further ones is taken
+NETWORK = "network.tflite"
 LOGS = "logs"  # the folder that TensorBoard reads
 
 
@@ -35,11 +36,13 @@ def write_run(
     seen: frozenset[str],
     command: str,
     output: Mapping[str, Any] | None = None,
+    litert: bytes | None = None,
 ) -> None:
     """Write the run's folder; the card comes last and makes it a model.
 
     Args:
         output: of a measure, what its scores are.
+        litert: the LiteRT file that goes with the arrays, if one.
     """
     part_of = {row: part for part, rows in parts.items() for row in rows}
     drawn = sorted(part_of)  # some may have been left out
@@ -87,6 +90,13 @@ def write_run(
     }
     if output is not None:
         said["output"] = dict(output)
+    if litert is not None:
+        write_bytes(out / NETWORK, litert)
+        said["litert"] = {
+            "file": NETWORK,
+            "bytes": len(litert),
+            "sha256": sha256(litert),
+        }
     write_model(out, card, arrays, seen, command, said)
 
 

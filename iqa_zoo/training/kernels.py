@@ -38,7 +38,7 @@ def set_kernel(
     x = evidence[:, : -head.bins].astype(np.float64)
     mean, spread = x.mean(0), x.std(0) + LEAST_SPREAD
     standard = (x - mean) / spread
-    axes = _principal_axes(standard, head.components)
+    axes = principal_axes(standard, head.components)
     z = standard @ axes
     centres = z[: head.centres]
     squares = _squares(z, centres)
@@ -67,7 +67,7 @@ def set_kernel(
     )
 
 
-def _principal_axes(x: np.ndarray, most: int) -> np.ndarray:
+def principal_axes(x: np.ndarray, most: int) -> np.ndarray:
     """The axes (features, up to `most`) along which `x` (n, features) spreads most."""
     if len(x) > x.shape[1]:
         values, vectors = np.linalg.eigh(x.T @ x)

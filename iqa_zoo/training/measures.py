@@ -71,20 +71,8 @@ def fit_opinions(
             "seed": 0,
             "range": list(labels.range),
             "direction": labels.direction,
+            **run_figures(labels, parts, scores),
         }
-        good = high_is_good(labels)
-        sign = 1 if labels.direction == "higher_is_better" else -1
-        groups = labels.group or labels.reference
-        for part, rows in parts.items():
-            if len(rows) < 2:  # one picture agrees with anything
-                continue
-            metrics[part] = figures(labels, rows, sign * scores[rows])
-            if part != "train":
-                metrics[f"{part}_intervals"] = bootstrap(
-                    good[rows],
-                    sign * scores[rows],
-                    groups=[str(groups[row]) for row in rows] if groups else None,
-                )
         seen = frozenset(fingerprint(labels.paths[row]) for row in train)
         write_run(
             place.out,
@@ -104,6 +92,37 @@ def fit_opinions(
             },
         )
     return place.out
+
+
+def run_figures(
+    labels: Labels, parts: Mapping[str, np.ndarray], scores: np.ndarray
+) -> dict[str, Any]:
+    """The figures of each part, with intervals where it was held out.
+
+    Args:
+        labels: the opinions.
+        parts: rows by part.
+        scores: (n,), on the opinions' scale.
+    """
+    found: dict[str, Any] = {}
+    good = high_is_good(labels)
+    sign = 1 if labels.direction == "higher_is_better" else -1
+    for part, rows in parts.items():
+        if len(rows) < 2:  # one picture agrees with anything
+            continue
+        found[part] = figures(labels, rows, sign * scores[rows])
+        if part != "train":
+            groups = groups_of(labels, rows)
+            found[f"{part}_intervals"] = bootstrap(
+                good[rows], sign * scores[rows], groups=groups
+            )
+    return found
+
+
+def groups_of(labels: Labels, rows: np.ndarray) -> list[str] | None:
+    """The groups, or else the references, of photos; None where there are none."""
+    groups = labels.group or labels.reference
+    return [str(groups[row]) for row in rows] if groups else None
 
 
 def fit_photos(

@@ -22,12 +22,12 @@ from iqa_zoo.data.manifest import Labels
 from iqa_zoo.data.pictures import Decoded
 from iqa_zoo.data.sources import as_labels
 from iqa_zoo.data.splits import split_labels
-from iqa_zoo.errors import TrainingError, UsageError
+from iqa_zoo.errors import TrainingError, UnknownNameError, UsageError
 from iqa_zoo.evaluation.figures import constant_figures, figures
 from iqa_zoo.evaluation.intervals import bootstrap
 from iqa_zoo.files import fingerprint, sha256
 from iqa_zoo.images import read_image
-from iqa_zoo.training import checkpoints, measures
+from iqa_zoo.training import checkpoints, fused_run, measures
 from iqa_zoo.training.devices import is_chief, policy, strategy_of
 from iqa_zoo.training.events import Events
 from iqa_zoo.training.folder import LOGS, write_history, write_run
@@ -41,7 +41,7 @@ from iqa_zoo.training.stages import (
     set_head,
     solve,
 )
-from iqa_zoo.training.trunk import stage_inputs
+from iqa_zoo.training.trunk import above, stage_inputs
 from iqa_zoo.training.unfinished import Unfinished, claimed
 
 logger = logging.getLogger("iqa_zoo")
@@ -75,6 +75,7 @@ def train(
     precision: str = "auto",
     strategy: str | tf.distribute.Strategy = "auto",
     cache: str | os.PathLike[str] | None = None,
+    fuse: bool = False,
     save_seconds: float = 300,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     command: str = "",
@@ -113,6 +114,9 @@ def train(
         cache: folder for what is computed once for all runs on these images; None, or
             where it cannot be written, for one inside `out` that goes when the run
             ends.
+        fuse: leaves the network as it is and fits a regression on what its layer `pool`
+            gives, BRISQUE's features and technical measures (see
+            `training.fused_run.fuse`).
         save_seconds: a checkpoint is written whenever this many seconds have passed
             since the last one; at the end of an epoch after half a minute already.
         callbacks: Keras callbacks for every stage; what they keep is not saved.
@@ -141,6 +145,8 @@ def train(
     name = model or registry.default_model()
     entry = registry.resolve(name, None)
     out = Path(out)
+    if fuse:
+        _check_fusible(entry, epochs, precision, strategy)
     if entry.is_measure and (epochs is not None or start != "best"):
         raise UsageError(f"{name} is fitted at once: leave out epochs and start.")
     if entry.is_measure and measures.learns(entry) == "photos":
@@ -163,6 +169,23 @@ def train(
     _check_unseen(seen, fingerprints, parts, start)
 
     keras.utils.set_random_seed(seed)
+    if fuse:
+        with policy("float32"):
+            network = _pooled(started(name, start)[0], name)
+        return fused_run.fuse(
+            entry,
+            network,
+            labels,
+            parts,
+            out=out,
+            fingerprints=fingerprints,
+            start=_start_name(source, start),
+            seen=seen,
+            split=split,
+            seed=seed,
+            cache=cache,
+            command=command,
+        )
     devices = strategy_of(strategy)
     chief = is_chief(devices)
     with (
@@ -233,9 +256,7 @@ def train(
         logger.info("Measuring all parts.")
         metrics = {
             "model": entry.name,
-            "start": (
-                source.name if source else "random" if start == "random" else "imagenet"
-            ),
+            "start": _start_name(source, start),
             "split": split,
             "seed": seed,
             "precision": precise,
@@ -520,6 +541,48 @@ def _place(out: Path, chief: bool) -> Iterator[Unfinished]:
     with tempfile.TemporaryDirectory() as folder:
         place.folder = Path(folder)
         yield place
+
+
+def _check_fusible(
+    entry: registry.Entry,
+    epochs: int | None,
+    precision: str,
+    strategy: str | tf.distribute.Strategy,
+) -> None:
+    """Raise UsageError where a fusion cannot be fitted to a model, or so."""
+    if entry.is_measure:
+        raise UsageError(
+            f"{entry.name} is a hand-made measure; a fusion takes a network's features "
+            "and adds the measures by itself. Name a network (model, --model)."
+        )
+    given = {
+        "epochs": epochs is not None,
+        "precision": precision != "auto",
+        "strategy": strategy != "auto",
+    }
+    for argument, is_given in given.items():
+        if is_given:
+            raise UsageError(
+                f"A fusion is fitted at once, without steps: leave out {argument}."
+            )
+
+
+def _pooled(network: keras.Model, name: str) -> keras.Model:
+    """The network up to its layer `pool`, which a fusion takes."""
+    try:
+        return above(network, "none", "pool")
+    except UnknownNameError as error:
+        raise UsageError(
+            f"{name} has no layer `pool`, whose output a fusion takes. Name another "
+            "model (model, --model)."
+        ) from error
+
+
+def _start_name(source: registry.Entry | None, start: str | os.PathLike[str]) -> str:
+    """What a run says of the weights that it started from."""
+    if source is not None:
+        return source.name
+    return "random" if start == "random" else "imagenet"
 
 
 def _hash(variables: Sequence[Any]) -> str:

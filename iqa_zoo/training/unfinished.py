@@ -24,6 +24,7 @@ FINISHED = "card.toml"  # the last file that a run writes
 #: What a run writes before it; a killed one may leave them.
 PARTS = {
     "weights.safetensors",
+    "network.tflite",
     "seen.txt",
     "split.csv",
     "history.csv",
