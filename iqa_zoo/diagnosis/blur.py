@@ -28,7 +28,6 @@ _FLAT = 0.1  # squared grey levels of coarse gradient, below which there is no e
 # The noise in grey levels, and the coarse gradient over its variance, beyond which the
 # error of what is taken off decides.
 _NOISIEST, _DROWNED = 20, 0.005
-_LEFT = 0.1  # share of the pixels to judge by
 _ONE_WAY = 0.005  # share of the gradient in the direction that has less of it
 _ONE_SIDED = 0.75  # the power
 _MOVED = 0.885  # blur of one direction over that of the other, at which it is motion
@@ -43,9 +42,8 @@ def blurred(look: Look) -> Reading:
     """
     plane, variance = look.copy_plane, look.copy_noise**2
     fine, coarse = (_gradients(plane, kernel) for kernel in (_FINE, _COARSE))
-    kept = _away_from(look.copy_lost)
     near, far = (
-        _tensor(*gradients, variance * gain(kernel), kept)
+        _tensor(*gradients, variance * gain(kernel))
         for gradients, kernel in ((fine, _FINE), (coarse, _COARSE))
     )
     edges = float(np.trace(far))
@@ -95,22 +93,8 @@ def _gradients(plane: Plane, kernel: _Kernel) -> tuple[Plane, Plane]:
     )
 
 
-def _away_from(lost: Mask | None) -> Mask | None:
-    """The pixels whose gradients no lost one is part of; None for all, or too few."""
-    if lost is None:
-        return None
-    cv2 = opencv()
-    around = np.ones((len(_X), len(_X)), np.uint8)
-    kept: Mask = cv2.dilate(lost.view(np.uint8), around) == 0
-    return kept if kept.mean() > _LEFT else None
-
-
-def _tensor(
-    across: Plane, down: Plane, noise: float, kept: Mask | None
-) -> NDArray[np.float64]:
+def _tensor(across: Plane, down: Plane, noise: float) -> NDArray[np.float64]:
     """Means of the gradient's products (2, 2), less what noise adds to the squares."""
-    if kept is not None:
-        across, down = across[kept], down[kept]
     a, d = across.ravel(), down.ravel()
     products = np.array([[a @ a, a @ d], [a @ d, d @ d]], np.float64) / a.size
     tensor: NDArray[np.float64] = products - noise * np.eye(2)
