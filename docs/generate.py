@@ -534,30 +534,6 @@ def fusion_gains() -> str:
     return table(("block", "adds to SROCC", "95 % interval"), rows)
 
 
-def fusion() -> str:
-    """What `benchmarks/fusion.py` last recorded: each block alone, and fusions."""
-    found = recorded("fusion.json")
-    rows = []
-    for method, medians in found["median"].items():
-        cells = [f"{split[method]['srocc']:.3f}" for split in found["splits"]]
-        said = spoken(method) + (" block alone" if method in found["gains"] else "")
-        figures = (f"{medians[figure]:.3f}" for figure in ("srocc", "plcc"))
-        rows.append((said, *cells, *figures))
-    titles = (f"SROCC of split (`{found['model']}`)", *"01234", "median", "median PLCC")
-    return table(titles, rows)
-
-
-def fusion_gains() -> str:
-    """What each block adds to the fusion of the others, as last recorded."""
-    rows = []
-    for block, gain in recorded("fusion.json")["gains"].items():
-        low, high = gain["interval"]
-        rows.append(
-            (spoken(block), f"{gain['srocc']:+.3f}", f"{low:+.3f} to {high:+.3f}")
-        )
-    return table(("block", "adds to SROCC", "95 % interval"), rows)
-
-
 def training_loop() -> str:
     """What `benchmarks/training_loop.py` last recorded."""
     found = recorded("training_loop.json")
@@ -698,8 +674,6 @@ BLOCKS = {
     "distortions-table": distortions_table,
     "few-labels": few_labels,
     "fresh-user": fresh_user,
-    "fusion": fusion,
-    "fusion-gains": fusion_gains,
     "fusion": fusion,
     "fusion-gains": fusion_gains,
     "image-codes": image_codes,
