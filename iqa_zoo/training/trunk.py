@@ -27,6 +27,7 @@ from iqa_zoo.files import atomic_write, fingerprint
 from iqa_zoo.images import read_image
 from iqa_zoo.scoring import cores
 from iqa_zoo.training.inputs import Inputs
+from iqa_zoo.training.pace import Pace
 
 logger = logging.getLogger("iqa_zoo")
 
@@ -250,9 +251,12 @@ def _compute(
                 "shape": (len(paths), *shape),
             },
         )
+        pace, done = Pace(len(paths), "pictures"), 0
         try:
             for batch in pictures(paths, rule).batch(8).prefetch(2):
                 file.write(run(batch.numpy()).astype(dtype).tobytes())
+                done += len(batch)
+                pace.tell(done)
         except tf.errors.OpError:
             # TensorFlow buries which picture it was; reading them again tells.
             for path in paths:
