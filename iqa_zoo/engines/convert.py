@@ -39,9 +39,10 @@ def to_litert(
         scale: the scores that the first and the last bin stand for.
 
     Raises:
-        WeightsError: the file's answers are not finite, or not the network's: a share
-            or a mean score is off by more than 1e-4. This is checked on pictures of
-            noise every time, since the converter does not.
+        WeightsError: LiteRT lacks an operator of the network; or the file's answers are
+            not finite, or not the network's: a share or a mean score is off by more
+            than 1e-4. This is checked on pictures of noise every time, since the
+            converter does not.
         OutputError: the system's folder of temporary files, through which the network
             goes, does not take it.
     """
@@ -54,6 +55,7 @@ def converted(network: "keras.Model", size: tuple[int, int], output: str) -> byt
     """As `to_litert`, for a network with an output of any shape, and not compared.
 
     Raises:
+        WeightsError: the network has an operator that is not built into LiteRT.
         OutputError: as of `to_litert`.
     """
     import tensorflow as tf
@@ -85,6 +87,15 @@ def converted(network: "keras.Model", size: tuple[int, int], output: str) -> byt
         raise OutputError(
             f"Cannot convert {network.name} in the folder of temporary files, which "
             f"TMPDIR moves: {error}."
+        ) from error
+    except MemoryError:
+        raise
+    # The kinds of the converter are its own.
+    except Exception as error:
+        reason = " ".join(str(error).split())[:300]
+        raise WeightsError(
+            f"{network.name} cannot be converted for LiteRT ({reason}). The engine "
+            "tensorflow runs it."
         ) from error
     return content
 

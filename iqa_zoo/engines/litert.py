@@ -31,23 +31,27 @@ class LiteRT:
         self._idle: dict[int, list[_Network]] = defaultdict(list)
 
     def predict(self, images: Sequence[np.ndarray], threads: int = 1) -> np.ndarray:
-        """The output of each image; see `iqa_zoo.engines`."""
-        idle = self._idle[threads]
-        try:
-            network = idle.pop()
-        except IndexError:
-            network = self._open(threads)
-        rows = [network(image) for image in images]
-        idle.append(network)
-        return np.stack(rows)
+        """The output of each image; see `iqa_zoo.engines`.
 
-    def _open(self, threads: int) -> "_Network":
+        Raises:
+            WeightsError: LiteRT cannot run the file, or it is for images of another
+                size, or its output is none of float32, one row an image.
+        """
         try:
-            return _network(self._content, self._output, threads)
+            network = self._waiting(threads)
+            rows = [network(image) for image in images]
         except (KeyError, ValueError, RuntimeError) as error:
             raise WeightsError(
                 f"The LiteRT file of {self._name} does not run here: {error}."
             ) from error
+        self._idle[threads].append(network)
+        return np.stack(rows)
+
+    def _waiting(self, threads: int) -> "_Network":
+        try:
+            return self._idle[threads].pop()
+        except IndexError:
+            return _network(self._content, self._output, threads)
 
 
 _Network = Callable[[np.ndarray], np.ndarray]
@@ -69,7 +73,10 @@ def _network(content: bytes, output: str, threads: int) -> _Network:
     # not the network's. The runner must go, or the interpreter refuses to run.
     runner = interpreter.get_signature_runner(SIGNATURE)
     source = runner.get_input_details()["image"]["index"]
-    target = runner.get_output_details()[output]["index"]
+    details = runner.get_output_details()[output]
+    kind, shape, target = (details[key] for key in ("dtype", "shape", "index"))
+    if kind is not np.float32 or len(shape) < 2 or shape[0] != 1:
+        raise ValueError(f"its output is {kind.__name__} of the shape {shape}")
     del runner
 
     def run(image: np.ndarray) -> np.ndarray:

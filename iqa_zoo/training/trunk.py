@@ -22,7 +22,7 @@ import tensorflow as tf
 from iqa_zoo.data.pictures import Decoded, pictures
 from iqa_zoo.engines.convert import converted
 from iqa_zoo.engines.litert import LiteRT
-from iqa_zoo.errors import OutputError, UnknownNameError
+from iqa_zoo.errors import OutputError, UnknownNameError, WeightsError
 from iqa_zoo.files import atomic_write, fingerprint
 from iqa_zoo.images import read_image
 from iqa_zoo.scoring import cores
@@ -237,12 +237,11 @@ def _compute(
     except OSError as error:
         raise OutputError(f"Cannot make {place.parent}: {error.strerror}.") from error
     size = len(paths) * math.prod(shape) * dtype.itemsize
-    litert = _by_litert(trunk, len(paths))
     with (
         ThreadPoolExecutor(cores()) as pool,
         atomic_write(place, size) as file,
     ):
-        run = _runner(trunk, rule, views, pool if litert else None)
+        run = _runner(trunk, rule, views, len(paths), pool)
         np.lib.format.write_array_header_1_0(
             file,
             {
@@ -268,22 +267,27 @@ def _runner(
     trunk: keras.Model | None,
     rule: Mapping[str, Any],
     views: int,
-    pool: Executor | None,
+    count: int,
+    pool: Executor,
 ) -> Callable[[np.ndarray], np.ndarray]:
     """From uint8 pictures (n, height, width, 3) to what is kept, (n, views, ...).
 
-    With a pool of threads it is LiteRT that computes.
+    Of `count` pictures in all. The threads of the pool are for LiteRT.
     """
     if trunk is None:
         return lambda images: images[:, None]
-    if pool is not None:
+    if _by_litert(trunk, count):
         name = trunk.layers[-1].name
-        engine = LiteRT(converted(trunk, tuple(rule["size"]), name), name, name)
+        try:
+            engine = LiteRT(converted(trunk, tuple(rule["size"]), name), name, name)
+        except (OutputError, WeightsError) as error:
+            logger.warning("Keras prepares the pictures, which takes longer: %s", error)
+        else:
 
-        def both(image: np.ndarray) -> np.ndarray:
-            return engine.predict([image, image[:, ::-1]][:views])
+            def both(image: np.ndarray) -> np.ndarray:
+                return engine.predict([image, image[:, ::-1]][:views])
 
-        return lambda images: np.stack(list(pool.map(both, images)))
+            return lambda images: np.stack(list(pool.map(both, images)))
 
     @tf.function(reduce_retracing=True)
     def run(images: tf.Tensor) -> tf.Tensor:

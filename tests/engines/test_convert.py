@@ -63,3 +63,14 @@ def test_a_network_with_nan_is_refused():
     network.layers[-1].set_weights([np.full((8, 10), np.nan), np.zeros(10)])
     with pytest.raises(WeightsError, match="NaN"):
         to_litert(network, tiny.SIZE)
+
+
+def test_an_operator_that_litert_lacks_is_named():
+    import keras
+    import tensorflow as tf
+
+    image = keras.Input((*tiny.SIZE, 3), name="image")
+    odd = keras.layers.Lambda(tf.math.special.bessel_j0)(image)
+    shares = keras.layers.GlobalAveragePooling2D()(odd)
+    with pytest.raises(WeightsError, match="cannot be converted for LiteRT"):
+        to_litert(keras.Model(image, shares, name="odd"), tiny.SIZE)

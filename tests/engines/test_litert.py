@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from iqa_zoo.engines.convert import converted
 from iqa_zoo.engines.litert import LiteRT
 from iqa_zoo.errors import WeightsError
 from tests.helpers import tiny
@@ -69,3 +70,22 @@ def test_a_broken_file_is_an_error_that_names_the_model(images, content):
 def test_a_file_without_the_output_is_refused(images):
     with pytest.raises(WeightsError, match="quality"):
         LiteRT(tiny.litert(), "quality", "tiny").predict(images)
+
+
+def test_a_file_for_images_of_another_size_is_refused(images):
+    engine = LiteRT(tiny.litert(), "distribution", "tiny")
+    with pytest.raises(WeightsError, match="tiny does not run here"):
+        engine.predict(images[:, :-1])
+
+
+def test_a_file_whose_output_is_no_row_of_numbers_is_refused(images):
+    import keras
+
+    image = keras.Input((*tiny.SIZE, 3), name="image")
+    for layer in (
+        keras.layers.Lambda(lambda x: keras.ops.cast(x[:, 0, 0] > 9, "int32")),
+        keras.layers.Lambda(lambda x: x[0, 0, 0]),
+    ):
+        content = converted(keras.Model(image, layer(image)), tiny.SIZE, "score")
+        with pytest.raises(WeightsError, match="its output is"):
+            LiteRT(content, "score", "tiny").predict(images)

@@ -9,7 +9,7 @@ from PIL import Image
 
 from iqa_zoo import registry
 from iqa_zoo.engines.litert import LiteRT
-from iqa_zoo.errors import ImageError, OutputError, UnknownNameError
+from iqa_zoo.errors import ImageError, OutputError, UnknownNameError, WeightsError
 from iqa_zoo.images import fit_image, read_image
 from iqa_zoo.training import trunk
 from tests.helpers.small import SIZE, make_opinions, packaged
@@ -153,3 +153,19 @@ def test_many_pictures_by_litert(network, paths, rule, tmp_path, monkeypatch):
     by_litert = trunk.cached_inputs(low, paths, rule, tmp_path, mirror=True)
     assert len(made) == 1
     np.testing.assert_allclose(by_litert, by_keras, rtol=2e-3, atol=1e-4)
+
+
+def test_keras_prepares_what_litert_cannot(
+    network, paths, rule, tmp_path, monkeypatch, caplog
+):
+    low = trunk.below(network, "low_out")
+    by_keras = trunk.cached_inputs(low, paths, rule, tmp_path, mirror=True)
+
+    def refused(*how):
+        raise WeightsError("no such operator")
+
+    monkeypatch.setattr(trunk, "converted", refused)
+    monkeypatch.setattr(trunk, "WORTH_CONVERTING", len(paths))
+    found = trunk.cached_inputs(low, paths, rule, tmp_path / "other", mirror=True)
+    np.testing.assert_array_equal(found, by_keras)
+    assert "no such operator" in caplog.text
