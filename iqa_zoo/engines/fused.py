@@ -46,14 +46,14 @@ def extractor(
     It may be called from several threads.
 
     Args:
-        content: a LiteRT file whose output `OUTPUT` is (1, F).
+        content: a LiteRT file whose output `OUTPUT` has F numbers.
         rule: the network's input rule.
         name: of the model, for messages.
     """
     network = LiteRT(content, OUTPUT, name)
 
     def features(image: Pixels) -> dict[str, np.ndarray]:
-        pooled = network.predict([fit_by(rule, image)])[0]
+        pooled = network.predict([fit_by(rule, image)]).ravel()
         return {"network": pooled.astype(np.float64), **fusion.hand_made(image)}
 
     return features

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from iqa_zoo.errors import WeightsError
 from iqa_zoo.images import Pixels
 from iqa_zoo.natural_scene import brisque
+from iqa_zoo.natural_scene.statistics import check_arrays
 from iqa_zoo.technical import (
     blockiness,
     colourfulness,
@@ -69,20 +70,41 @@ def predict(
     Raises:
         WeightsError: the arrays are no regression of such features.
     """
+    check_arrays(arrays, _shapes(features, arrays))
+    z = [project(features, arrays, block) for block in BLOCKS]
+    ends = np.cumsum([each.shape[1] for each in z])
+    centres = np.split(arrays["centres"], ends[:-1], axis=1)
+    squares = np.stack([squared(*both) for both in zip(z, centres, strict=True)])
+    predictors = [arrays[name] for name in ("weights", "gammas", "coefficients")]
+    scores = np.full(len(z[0]), arrays["mean"].item())
+    for weight, gammas, coefficients in zip(*predictors, strict=True):
+        scores += weight * (kernel(squares, gammas) @ coefficients)
+    return scores
+
+
+def _shapes(
+    features: Mapping[str, FloatArray], arrays: Mapping[str, NDArray[Any]]
+) -> dict[str, tuple[int, ...]]:
+    """What the arrays of a regression of these features must be like, by name."""
     try:
-        z = [project(features, arrays, block) for block in BLOCKS]
-        ends = np.cumsum([each.shape[1] for each in z])
-        centres = np.split(arrays["centres"], ends[:-1], axis=1)
-        squares = np.stack([squared(*both) for both in zip(z, centres, strict=True)])
-        predictors = [arrays[name] for name in ("weights", "gammas", "coefficients")]
-        scores = np.full(len(z[0]), arrays["mean"].item())
-        for weight, gammas, coefficients in zip(*predictors, strict=True):
-            scores += weight * (kernel(squares, gammas) @ coefficients)
-    except (KeyError, ValueError) as error:
+        predictors, centres = arrays["coefficients"].shape
+        kept = {block: arrays[f"{block}/projection"].shape[-1] for block in BLOCKS}
+    except (KeyError, IndexError, ValueError) as error:
         raise WeightsError(
             f"These arrays are no regression of these features: {error}."
         ) from error
-    return scores
+    shapes: dict[str, tuple[int, ...]] = {
+        "mean": (1,),
+        "weights": (predictors,),
+        "gammas": (predictors, len(BLOCKS)),
+        "coefficients": (predictors, centres),
+        "centres": (centres, sum(kept.values())),
+    }
+    for block in BLOCKS:
+        count = features[block].shape[1]
+        shapes[f"{block}/offset"] = (count,)
+        shapes[f"{block}/projection"] = (count, kept[block])
+    return shapes
 
 
 def project(

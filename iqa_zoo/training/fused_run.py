@@ -27,6 +27,7 @@ from iqa_zoo.scoring import cores
 from iqa_zoo.training.folder import write_run
 from iqa_zoo.training.fusion import Fusion, Search, drawn_folds
 from iqa_zoo.training.measures import groups_of, run_figures
+from iqa_zoo.training.pace import paced
 from iqa_zoo.training.unfinished import claimed
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def fuse(
         it is, the figures of each and of each block alone, and what each block adds.
 
     Raises:
-        UsageError: `out` is not empty, or too few photos train.
+        UsageError: `out` holds something, or too few photos train.
         ImageError: a photo that cannot be read, or is too small.
         OutputError: `out` cannot be written.
     """
@@ -80,6 +81,7 @@ def fuse(
     train = parts["train"]
     folds = drawn_folds(len(train), groups_of(labels, train), seed)
     with claimed(Path(out)) as place:
+        place.follow({"model": entry.name, "recipe": "fusion"})
         content, features = features_of(
             network,
             dataclasses.replace(entry, card=card),
@@ -160,7 +162,7 @@ def features_of(
     logger.info("Taking the features of %d photos.", len(paths))
     look = _looking(entry, extractor(content, rule, entry.name))
     with ThreadPoolExecutor(cores()) as pool:
-        found = list(pool.map(look, paths))
+        found = list(paced(pool.map(look, paths), len(paths), "photos"))
     features = {block: np.stack([each[block] for each in found]) for block in BLOCKS}
     if cache is not None:
         try:

@@ -50,13 +50,14 @@ def fit_opinions(
         The folder `out`.
 
     Raises:
-        UsageError: `out` is not empty, or opinions that cannot be fitted.
+        UsageError: `out` holds something, or opinions that cannot be fitted.
         ImageError: a photo that cannot be read.
         OutputError: `out` cannot be written.
     """
     function = _function(entry)
     train = parts["train"]
     with claimed(Path(out)) as place:
+        place.follow({"model": entry.name, "recipe": "fit"})
         logger.info("Fitting %s to %d photos.", entry.name, len(train))
         photos = _photos([labels.paths[row] for row in train], entry)
         arrays = function(photos, labels.mos[train])
@@ -137,7 +138,7 @@ def fit_photos(
     Args: as of `fit_opinions`; `images` is the folder of the photos.
 
     Raises:
-        UsageError: there is no folder, or `out` is not empty.
+        UsageError: there is no folder, or `out` holds something.
         ImageError: a photo that cannot be read, or cannot be learned from.
         OutputError: `out` cannot be written.
     """
@@ -147,6 +148,7 @@ def fit_photos(
         )
     paths = [Path(path) for path in find_images([images])]
     with claimed(Path(out)) as place:
+        place.follow({"model": entry.name, "recipe": "fit"})
         logger.info("Fitting %s to %d photos.", entry.name, len(paths))
         said = {
             "data": f"{len(paths)} photos without opinions",

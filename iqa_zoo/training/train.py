@@ -172,6 +172,10 @@ def train(
     if fuse:
         with policy("float32"):
             network = _pooled(started(name, start)[0], name)
+        if source is not None:
+            # A weight set may take pictures of another size than its model does.
+            card = {**entry.card, "input": source.input}
+            entry = dataclasses.replace(entry, card=card)
         return fused_run.fuse(
             entry,
             network,

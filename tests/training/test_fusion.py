@@ -1,5 +1,6 @@
 """Fusions of a network with hand-made features: choices, and the runs they leave."""
 
+import dataclasses
 import json
 import shutil
 import subprocess
@@ -133,13 +134,14 @@ def test_too_few_photos():
         drawn_folds(COUNT, [f"scene {number % 10}" for number in range(COUNT)])
 
 
-def test_arrays_that_are_no_regression():
+@pytest.mark.parametrize("shape", [(), (0,), (2,), (7, 1), (5, 3, 2)])
+def test_arrays_that_are_no_regression(shape):
     features, opinions = made_up()
     search = Search(features, opinions, drawn_folds(COUNT))
     arrays = search.arrays(search.best())
     for name in arrays:
-        with pytest.raises(WeightsError, match="no regression"):
-            predict(features, {**arrays, name: np.zeros((5, 3, 2))})
+        with pytest.raises(WeightsError, match=r"no regression|must have the shape"):
+            predict(features, {**arrays, name: np.zeros(shape)})
 
 
 @pytest.fixture(scope="module")
@@ -275,3 +277,18 @@ def test_a_network_without_a_pooling_layer(table, tmp_path, monkeypatch):
             *table, model=name, out=tmp_path / "run", fuse=True, start="random"
         )
     assert not (tmp_path / "run").exists()
+
+
+def test_the_network_takes_what_its_weights_take(table, tmp_path, monkeypatch):
+    from iqa_zoo.training import train
+
+    with packaged() as name:
+        entry = registry.resolve(name, None)
+        card = {**entry.card, "input": {**entry.input, "size": [48, 40]}}
+        source = dataclasses.replace(entry, card=card)
+        network = registry.load_model(name, None)
+        monkeypatch.setattr(train, "source_of", lambda *_: source)
+        monkeypatch.setattr(train, "started", lambda *_: (network, source))
+        monkeypatch.setattr(train.fused_run, "fuse", lambda entry, *_, **__: entry)
+        fused = iqa_zoo.train(*table, model=name, out=tmp_path / "run", fuse=True)
+    assert fused.input["size"] == [48, 40]

@@ -8,6 +8,7 @@ import pytest
 import iqa_zoo
 from iqa_zoo.data.manifest import read_labels
 from iqa_zoo.errors import UsageError
+from iqa_zoo.training.unfinished import claimed
 from tests.helpers.small import make_opinions
 
 
@@ -65,3 +66,18 @@ def test_what_cannot_be_fitted(table, tmp_path, model, arguments, message):
     with pytest.raises(UsageError, match=message):
         iqa_zoo.train(labels, model=model, out=tmp_path / "run", **given)
     assert not (tmp_path / "run").exists()
+
+
+def test_what_an_unfinished_training_saved_is_left_alone(table, tmp_path):
+    out = tmp_path / "run"
+    with pytest.raises(ZeroDivisionError), claimed(out) as place:
+        place.follow({"model": "nima-mobilenetv2", "recipe": []})
+        place.save(3, {"a": np.zeros(3)}, {"step": 3})
+        raise ZeroDivisionError
+    for how in (
+        {"model": "brisque"},
+        {"model": "nima-mobilenetv2", "start": "random", "fuse": True},
+    ):
+        with pytest.raises(UsageError, match=r"had another .*recipe"):
+            iqa_zoo.train(*table, out=out, **how)
+        assert (out / "unfinished" / "checkpoints" / "000000003").is_dir()
