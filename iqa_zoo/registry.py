@@ -116,7 +116,7 @@ class Entry:
             return frozenset()
         expected = self.weights["seen"]
         data = store.read_checked(self.folder / expected["file"], expected)
-        return frozenset(data.decode("ascii").split())
+        return frozenset(data.decode("ascii", "replace").split())
 
 
 def list_models(

@@ -250,6 +250,10 @@ def test_seen(tmp_path, arrays, run):
     (other / "seen.txt").write_bytes(text[:-17] + b"\n" * 17)
     with pytest.raises(WeightsError, match=r"seen\.txt has sha256"):
         registry.resolve(other).seen()
+    table |= {"bytes": 2, "sha256": sha256(b"\xff\n")}
+    strange = make_run(tmp_path / "strange", arrays, seen=table)
+    (strange / "seen.txt").write_bytes(b"\xff\n")
+    assert not registry.resolve(strange).seen() & {"0123456789abcdef"}
 
 
 @pytest.mark.parametrize("file", ["../w.safetensors", "/etc/passwd", ".."])
