@@ -49,7 +49,7 @@ def paced(things: Iterable[Thing], total: int, unit: str) -> Iterator[Thing]:
 
 def duration(seconds: float) -> str:
     """A time as people say it: 40 s, 12 min, 3 h 20 min."""
-    minutes, hours = round(seconds / 60), int(seconds // 3600)
     if seconds < 100:
         return f"{seconds:.0f} s"
-    return f"{hours} h {minutes - 60 * hours} min" if hours else f"{minutes} min"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"

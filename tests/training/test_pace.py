@@ -41,5 +41,5 @@ def test_things_pass_through(clock, caplog):
 
 
 def test_duration():
-    said = [duration(seconds) for seconds in (40, 720, 12000)]
-    assert said == ["40 s", "12 min", "3 h 20 min"]
+    said = [duration(seconds) for seconds in (40, 720, 7199, 12000)]
+    assert said == ["40 s", "12 min", "2 h 0 min", "3 h 20 min"]
