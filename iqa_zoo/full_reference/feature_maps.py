@@ -136,8 +136,9 @@ def _layer(reference: NDArray[np.float32], distorted: NDArray[np.float32]) -> fl
     likeness = weights = 0.0
     for level in reversed(range(LEVELS)):
         first, second = (_shares(sums) for sums in cells)
-        # The sum of the lesser shares, which add up to 1: exactly 1 for equal ones.
-        alike = 1 - np.abs(first - second).sum(-1) / 2
+        # The sum of the lesser shares, which add up to 1: exactly 1 for equal ones. Of
+        # those that share nothing rounding may leave less than 0.
+        alike = np.maximum(1 - np.abs(first - second).sum(-1) / 2, 0)
         # Without any response there is nothing in common with a cell that has some.
         alike[first.any(-1) != second.any(-1)] = 0
         likeness += 2.0**-level * float(alike.mean())

@@ -111,3 +111,11 @@ def test_refusals():
         assert error.value.code == "too_small"
     with pytest.raises(ImageError, match="8 are needed"):
         pyramid([first[0][:7]], [first[0][:7]])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_maps_that_share_nothing(seed):
+    maps = np.random.default_rng(seed).uniform(0.1, 1, (9, 9, 14)).astype(np.float32)
+    first, second = maps.copy(), maps.copy()
+    first[..., 7:] = second[..., :7] = 0
+    assert 0 <= pyramid([first], [second]) < 1e-9
