@@ -23,7 +23,7 @@ from iqa_zoo import registry
 from iqa_zoo.correlation import agreement
 from iqa_zoo.data.manifest import read_labels
 from iqa_zoo.data.splits import fixed_split
-from iqa_zoo.files import fingerprint, sha256, write_bytes
+from iqa_zoo.files import fingerprint, write_bytes
 from iqa_zoo.models.fusion import BLOCKS, predict
 from iqa_zoo.training.fused_run import (
     compared,
@@ -33,6 +33,7 @@ from iqa_zoo.training.fused_run import (
     rows_of,
 )
 from iqa_zoo.training.fusion import Search, drawn_folds
+from iqa_zoo.training.trunk import above
 
 RESULTS = Path(__file__).parent / "results" / "fusion.json"
 METHODS = (*BLOCKS, "early", "late", "fusion")
@@ -113,18 +114,11 @@ def main() -> None:
 
 def _features(model: str, labels, cache: Path) -> dict[str, np.ndarray]:
     """The photos' features by block, computed once."""
+    entry = registry.resolve(model, None)
+    entry = dataclasses.replace(entry, card=fusion_card(entry, labels))
+    network = above(registry.load_network(model, "imagenet"), "none", "pool")
     prints = [fingerprint(path) for path in labels.paths]
-    place = cache / f"fusion-{model}-{sha256(''.join(prints).encode())[:16]}.npz"
-    if not place.exists():
-        from iqa_zoo.training.trunk import above
-
-        entry = registry.resolve(model, None)
-        entry = dataclasses.replace(entry, card=fusion_card(entry, labels))
-        network = above(registry.load_network(model, "imagenet"), "none", "pool")
-        _, found = features_of(network, entry, labels.paths, prints)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(place, **found)
-    return dict(np.load(place))
+    return features_of(network, entry, labels.paths, prints, cache)[1]
 
 
 def _short(found: dict) -> dict:

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from iqa_zoo.errors import TrainingError
+from iqa_zoo.models.fusion import squared
 
 LEAST_SPREAD = 1e-3
 
@@ -41,7 +42,7 @@ def set_kernel(
     axes = principal_axes(standard, head.components)
     z = standard @ axes
     centres = z[: head.centres]
-    squares = _squares(z, centres)
+    squares = squared(z, centres)
     scale = np.median(squares)
     if not scale > 0:
         raise TrainingError("All training images are alike: nothing can be learned.")
@@ -78,12 +79,6 @@ def principal_axes(x: np.ndarray, most: int) -> np.ndarray:
         values, vectors = values[kept], vectors[:, kept]
         vectors = x.T @ vectors / np.sqrt(values)
     return vectors[:, -most:]
-
-
-def _squares(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Squared distances (n, m) of the rows of `a` (n, k) and `b` (m, k)."""
-    squares = (a * a).sum(1)[:, None] + (b * b).sum(1) - 2 * a @ b.T
-    return np.maximum(squares, 0)
 
 
 def _filled(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
