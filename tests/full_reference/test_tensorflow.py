@@ -177,6 +177,23 @@ def test_ssim_is_that_of_tf_image():
         )
 
 
+@pytest.mark.slow
+def test_fifty_pairs_of_many_sizes_are_scored_as_tf_image_scores_them():
+    for seed in range(50):
+        random = np.random.default_rng(seed)
+        shape = (1, *random.integers(32, 1025, 2), 3 if seed % 2 else 1)
+        clean = random.integers(0, 256, shape, np.uint8)
+        noise = np.rint(random.normal(0, 30, shape))
+        damaged = (clean + noise).clip(0, 255).astype(np.uint8)
+        close(
+            "psnr", metric("psnr")(clean, damaged), tf.image.psnr(clean, damaged, 255)
+        )
+        # Of colour tf.image takes each channel alone.
+        channels = [np.moveaxis(image, -1, 0)[..., None] for image in (clean, damaged)]
+        ours = metric("ssim_fullres")(*[image[:, 0] for image in channels])
+        close("ssim_fullres", ours.mean(), tf.image.ssim(clean, damaged, 255)[0])
+
+
 def test_keras_trains_and_measures_with_them_in_mixed_precision():
     keras.mixed_precision.set_global_policy("mixed_float16")
     try:
