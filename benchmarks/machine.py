@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from iqa_zoo.files import write_bytes
-from iqa_zoo.scoring import cores
+from iqa_zoo.threads import cores
 
 RESULTS = Path(__file__).parent / "results"
 

@@ -23,7 +23,7 @@ import numpy as np
 from machine import record
 
 import iqa_zoo
-from iqa_zoo import registry, scoring
+from iqa_zoo import registry, threads
 from iqa_zoo.images import fit_by, read_image
 
 MEMORY = """
@@ -48,7 +48,7 @@ def main() -> None:
     paths = sorted(str(p) for p in options.folder.iterdir())
     entry = registry.resolve(options.model)
     size = tuple(entry.input["size"])
-    cores = scoring.cores()
+    cores = threads.cores()
 
     predict = _keras(options.model, size)
     measures = {

@@ -30,6 +30,7 @@ from iqa_zoo.images import (
 )
 from iqa_zoo.opinions import mean_and_std
 from iqa_zoo.results import ImageScore
+from iqa_zoo.threads import cores
 
 _Name = str | os.PathLike[str]
 _Models = _Name | Iterable[_Name] | None
@@ -377,10 +378,3 @@ def _map_live(
         ended.set()
         while not begun.empty():  # so that the thread, where it waits to put, can end
             begun.get()
-
-
-def cores() -> int:
-    """How many processor cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # not on macOS
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -19,7 +19,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # docs/architecture.md draws this. Modules import downwards, and within a floor from
 # the modules to their left.
 FLOORS = (
-    ("errors", "files", "download", "cards"),
+    ("errors", "files", "download", "cards", "threads"),
     ("images", "opinions", "correlation", "calibration", "results", "hdf5", "arrays"),
     ("full_reference", "natural_scene", "technical", "diagnosis", "distortions"),
     ("models",),

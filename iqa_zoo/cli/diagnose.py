@@ -119,7 +119,7 @@ def _diagnosed(
     from collections import deque
     from concurrent.futures import Future, ThreadPoolExecutor
 
-    from iqa_zoo.scoring import cores
+    from iqa_zoo.threads import cores
 
     count = threads or cores()
     pool = ThreadPoolExecutor(count, thread_name_prefix="iqa_zoo")

@@ -29,7 +29,7 @@ from iqa_zoo.images import (
     fit_image,
     out_of_memory,
 )
-from iqa_zoo.scoring import cores
+from iqa_zoo.threads import cores
 
 #: What is measured where nothing is named: the two that everybody asks for, and two
 #: that agree with people better and take little time.

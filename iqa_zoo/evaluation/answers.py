@@ -17,7 +17,8 @@ from iqa_zoo.evaluation.baselines import sharpness
 from iqa_zoo.files import fingerprint
 from iqa_zoo.images import read_image
 from iqa_zoo.results import ImageScore
-from iqa_zoo.scoring import Scorer, cores
+from iqa_zoo.scoring import Scorer
+from iqa_zoo.threads import cores
 
 _log = logging.getLogger(__name__)
 

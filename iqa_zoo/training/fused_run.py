@@ -23,7 +23,7 @@ from iqa_zoo.evaluation.intervals import LEVELS, REPEATS, srocc_draws
 from iqa_zoo.files import sha256, write_bytes
 from iqa_zoo.images import Pixels, read_image
 from iqa_zoo.models.fusion import BLOCKS, LEAST, FloatArray, predict
-from iqa_zoo.scoring import cores
+from iqa_zoo.threads import cores
 from iqa_zoo.training.folder import write_run
 from iqa_zoo.training.fusion import Fusion, Search, drawn_folds
 from iqa_zoo.training.measures import groups_of, run_figures

@@ -34,7 +34,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from iqa_zoo.scoring import cores
+from iqa_zoo.threads import cores
 from iqa_zoo.training.inputs import Inputs
 from iqa_zoo.training.kernels import set_kernel
 from iqa_zoo.training.trunk import above, below

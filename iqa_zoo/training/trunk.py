@@ -25,7 +25,7 @@ from iqa_zoo.engines.litert import LiteRT
 from iqa_zoo.errors import OutputError, UnknownNameError, WeightsError
 from iqa_zoo.files import atomic_write, fingerprint
 from iqa_zoo.images import read_image
-from iqa_zoo.scoring import cores
+from iqa_zoo.threads import cores
 from iqa_zoo.training.inputs import Inputs
 from iqa_zoo.training.pace import Pace
 

@@ -5,6 +5,7 @@ Results do not depend on the number of OpenCV's threads.
 
 import math
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ from iqa_zoo.full_reference.ops.numpy_sampling import (
     imresize,
 )
 from iqa_zoo.images import opencv
+from iqa_zoo.threads import cores
 
 __all__ = [
     "absolute",
@@ -116,6 +118,10 @@ def pair_of(
     return first, second, one
 
 
+#: Numbers in the images that are worked on at the same time, if more than one is.
+AT_ONCE = 2**24
+
+
 def run(
     core: Callable[[Plane, Plane], tuple[float, Plane]],
     references: list[Plane],
@@ -123,18 +129,24 @@ def run(
     one: bool,
     return_map: bool,
 ) -> tuple[Any, Any]:
-    """The scores and, where asked for, the maps of pairs, one after the other."""
-    scores, maps = [], []
-    for reference, distorted in zip(references, distorteds, strict=True):
+    """The scores and, where asked for, the maps of pairs, on all cores."""
+
+    def measured(reference: Plane, distorted: Plane) -> tuple[float, Plane | None]:
         score, plane = core(reference, distorted)
-        scores.append(float(score))
         if return_map:
             plane = plane() if callable(plane) else plane
             plane = plane.mean(-1) if plane.ndim == 3 else plane
-            maps.append(plane.astype(np.float32, copy=False))
+            plane = plane.astype(np.float32, copy=False)
+        return float(score), plane if return_map else None
+
     if one:
-        return scores[0], maps[0] if maps else None
-    return np.array(scores), np.stack(maps) if maps else None
+        return measured(references[0], distorteds[0])
+    # Not many large ones at once: each takes memory.
+    room = max(AT_ONCE // max(references[0].size, 1), 1) if len(references) else 1
+    with ThreadPoolExecutor(min(cores(), room)) as pool:
+        found = list(pool.map(measured, references, distorteds))
+    maps = np.stack([plane for _, plane in found]) if return_map else None
+    return np.array([score for score, _ in found]), maps
 
 
 def _check_values(name: str, image: Plane, data_range: float) -> None:
