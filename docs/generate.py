@@ -106,6 +106,66 @@ def metrics_table() -> str:
     return table(titles, rows)
 
 
+LIBRARIES = ("piq", "scikit-image", "opencv")
+
+
+def metrics_speed() -> str:
+    """What `benchmarks/full_reference.py` last recorded of time and memory."""
+    found = recorded("full_reference.json")
+    sizes, memory = found["milliseconds"], found["peak_megabytes_at_12_megapixels"]
+
+    def cells(times: dict) -> list[str]:
+        by = dict(pair for pair in times.items() if " / " in pair[0])
+        ratios = [
+            next((f"{by[key]:.1f}" for key in by if key.startswith(f"{name} /")), "")
+            for name in LIBRARIES
+        ]
+        return [f"{times['iqa_zoo']:.3g}", *ratios]
+
+    rows = [
+        (f"`{name}`", *(c for times in sizes.values() for c in cells(times[name])), mb)
+        for name, mb in memory.items()
+    ]
+    columns = (f"{size}, ms" for size in sizes)
+    titles = [title for ms in columns for title in (ms, *LIBRARIES)]
+    return f"{found['machine']}.\n\n" + table(("metric", *titles, "MB"), rows)
+
+
+def metrics_agreement() -> str:
+    """How far the scores of 50 pairs are from other libraries', as last recorded."""
+    far = recorded("full_reference.json")["largest_difference"]
+    rows = [
+        (f"`{name}`", *(f"{by[key]:.1g}" if key in by else "" for key in LIBRARIES))
+        for name, by in far.items()
+        if by
+    ]
+    return table(("metric", *LIBRARIES), rows)
+
+
+def measures_speed() -> str:
+    """What `benchmarks/natural_scene.py` last recorded."""
+    found = recorded("natural_scene.json")
+    names = dict.fromkeys(
+        name for size in found["sizes"].values() for name in size["milliseconds"]
+    )
+    memory = found["peak_memory_mb"]
+    rows = [
+        (
+            name if name in memory else f"{name}, for comparison",
+            *(f"{size['milliseconds'][name]:.3g}" for size in found["sizes"].values()),
+            f"{memory[name]:.0f}" if name in memory else "",
+        )
+        for name in names
+    ]
+    largest = list(found["sizes"])[-1]
+    titles = (
+        "measure",
+        *(f"{size}, ms" for size in found["sizes"]),
+        f"MB at {largest}",
+    )
+    return f"{found['machine']}.\n\n" + table(titles, rows)
+
+
 def calibration() -> str:
     """What `benchmarks/calibration.py` last recorded."""
     rows = []
@@ -537,7 +597,7 @@ def fusion_gains() -> str:
 def training_loop() -> str:
     """What `benchmarks/training_loop.py` last recorded."""
     found = recorded("training_loop.json")
-    over, race = found["overhead"], found["race"]
+    over = found["overhead"]
     rows = [
         (
             f"a step, all layers, {over['batch'][0]} pictures of {over['batch'][1]} "
@@ -560,14 +620,15 @@ def training_loop() -> str:
                 f"{each['ratio']:.1f}",
             )
         )
-    rows.append(
+    rows += [
         (
-            f"time to a validation SROCC of {race['level']:.3f}, from nothing",
+            f"`{model}`: time to validation SROCC {race['level']:.3f}, from nothing",
             f"{race['ours_s']:.0f} s",
             f"Keras `fit`, decoding in every epoch: {race['naive_s']:.0f} s",
             f"{race['ratio']:.1f}",
         )
-    )
+        for model, race in found["race"].items()
+    ]
     what = f"`{over['model']}`; {over['machine']}"
     return table((what, "iqa_zoo", "beside it", "ratio"), rows)
 
@@ -681,6 +742,9 @@ BLOCKS = {
     "large-photos": large_photos,
     "measures-short": measures_short,
     "measures-table": measures_table,
+    "measures-speed": measures_speed,
+    "metrics-agreement": metrics_agreement,
+    "metrics-speed": metrics_speed,
     "metrics-table": metrics_table,
     "models-pages": models_pages,
     "models-table": models_table,

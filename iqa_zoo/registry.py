@@ -409,7 +409,8 @@ def load_network(
     else:
         entry = source = resolve(name, weights)
     if entry.is_measure:
-        raise UsageError(f"{entry.name} is a hand-made measure and no network.")
+        what = "a fusion" if "network" in entry.card else "a hand-made measure"
+        raise UsageError(f"{entry.name} is {what} and no Keras network; score with it.")
     # Read first: a large network is not built for a file that is missing or another.
     published = None
     arrays = source.arrays() if source else {}

@@ -1,13 +1,17 @@
 """Scored photos that the weights learned from, whose scores prove nothing."""
 
 import contextlib
+import logging
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from iqa_zoo import registry
+from iqa_zoo.errors import WeightsError
 from iqa_zoo.files import fingerprint
 from iqa_zoo.results import ImageScore
+
+logger = logging.getLogger("iqa_zoo")
 
 
 class Seen:
@@ -18,7 +22,7 @@ class Seen:
     """
 
     def __init__(self, models: Sequence[str]) -> None:
-        self._known = {model: registry.resolve(model).seen() for model in models}
+        self._known = {model: _seen(model) for model in models}
         self._scored: Counter[str] = Counter()
         self._seen: Counter[str] = Counter()
         self._last = ("", "")  # the latest photo and its fingerprint
@@ -46,3 +50,11 @@ class Seen:
                     "that the weights learned from; such scores say little about how "
                     "well it judges new photos"
                 )
+
+
+def _seen(model: str) -> frozenset[str]:
+    try:
+        return registry.resolve(model).seen()
+    except WeightsError as error:  # scores do not depend on it
+        logger.warning("What %s was trained on is not known: %s", model, error)
+        return frozenset()

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from iqa_zoo.engines.litert import LiteRT
-from iqa_zoo.errors import CardError
+from iqa_zoo.errors import CardError, ImageError
 from iqa_zoo.images import Pixels, fit_by
 from iqa_zoo.models import fusion
 from iqa_zoo.registry import Entry
@@ -54,6 +54,8 @@ def extractor(
 
     def features(image: Pixels) -> dict[str, np.ndarray]:
         pooled = network.predict([fit_by(rule, image)]).ravel()
+        if not np.isfinite(pooled).all():
+            raise ImageError("non_finite", f"{name} sees no finite features in it.")
         return {"network": pooled.astype(np.float64), **fusion.hand_made(image)}
 
     return features

@@ -110,7 +110,7 @@ def revived(metric: str, reference: Maps, distorted: Maps) -> float:
     for first, second in zip(reference, distorted, strict=True):
         values = [formula(numpy_ops, *planes) for planes in _scaled(first, second)]
         if values:
-            layers.append(np.mean(np.nan_to_num(values, posinf=CEILING)))
+            layers.append(np.mean(np.nan_to_num(values, nan=math.nan, posinf=CEILING)))
     return float(np.mean(layers)) if layers else math.nan
 
 

@@ -8,6 +8,8 @@ from iqa_zoo.errors import WeightsError
 from iqa_zoo.natural_scene.statistics import FloatArray
 
 FEATURES = 36
+#: Bytes of a file; the authors' have less than a million.
+LARGEST = 10_000_000
 
 
 def from_libsvm(files: Mapping[str, bytes]) -> dict[str, FloatArray]:
@@ -61,6 +63,11 @@ def _lines(files: Mapping[str, bytes], name: str) -> list[list[str]]:
     """The words of each line that has any."""
     if name not in files:
         raise WeightsError(f"The file {name} is missing; both are in the release.")
+    if len(files[name]) > LARGEST:
+        raise WeightsError(
+            f"The file {name} has {len(files[name])} bytes, more than {LARGEST}: "
+            "it is not the authors'."
+        )
     text = files[name].decode("ascii", "replace")
     return [words for line in text.splitlines() if (words := line.split())]
 

@@ -1,5 +1,6 @@
 """From opinions to a run that judges by a network and hand-made features together."""
 
+import contextlib
 import dataclasses
 import logging
 import os
@@ -17,7 +18,7 @@ from iqa_zoo.correlation import srocc
 from iqa_zoo.data.manifest import Labels
 from iqa_zoo.engines.convert import converted
 from iqa_zoo.engines.fused import OUTPUT, extractor
-from iqa_zoo.errors import OutputError
+from iqa_zoo.errors import OutputError, WeightsError
 from iqa_zoo.evaluation.figures import figures, high_is_good
 from iqa_zoo.evaluation.intervals import LEVELS, REPEATS, srocc_draws
 from iqa_zoo.files import sha256, write_bytes
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     import keras
 
 logger = logging.getLogger("iqa_zoo")
+
+#: Part of the names of kept features; raised when what a photo gives changes.
+VERSION = 1
 
 
 def fuse(
@@ -154,11 +158,12 @@ def features_of(
         variable.path.encode() + variable.numpy().tobytes()
         for variable in network.variables
     ]
-    made_of = repr((sorted(rule.items()), list(fingerprints))).encode()
+    made_of = repr((VERSION, sorted(rule.items()), list(fingerprints))).encode()
     key = sha256(b"".join([*weights, made_of]))
     place = Path(cache or "") / f"fusion-{key[:32]}.safetensors"
     if cache is not None and place.exists():
-        return content, read_safetensors(place.read_bytes(), str(place))
+        with contextlib.suppress(WeightsError):  # damaged
+            return content, read_safetensors(place.read_bytes(), str(place))
     logger.info("Taking the features of %d photos.", len(paths))
     look = _looking(entry, extractor(content, rule, entry.name))
     with ThreadPoolExecutor(cores()) as pool:
@@ -231,7 +236,7 @@ def gains(
     draws = srocc_draws(opinions, [scores, *without.values()], groups, REPEATS, 0)
     found = {}
     for number, (block, each) in enumerate(without.items(), 1):
-        low, high = np.percentile(draws[:, 0] - draws[:, number], LEVELS)
+        low, high = np.nanpercentile(draws[:, 0] - draws[:, number], LEVELS)
         gain = srocc(scores, opinions) - srocc(each, opinions)
         found[block] = {"srocc": gain, "interval": [float(low), float(high)]}
     return found

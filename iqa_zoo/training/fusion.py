@@ -97,7 +97,7 @@ class Search:
     features: Mapping[str, FloatArray]
     opinions: FloatArray
     folds: Sequence[IndexArray]
-    _known: dict[tuple[str, ...], Predictor] = field(default_factory=dict)
+    _known: dict[tuple[str, ...], Predictor] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self.mean = self.opinions.mean()

@@ -35,6 +35,8 @@ logger = logging.getLogger("iqa_zoo")
 LARGEST_SHARE = 0.8
 #: Converting a trunk for LiteRT takes as long as Keras takes for some hundred pictures.
 WORTH_CONVERTING = 300
+#: How far its answers may be off, as a share of the largest: 16 bits are kept.
+ALIKE = 1e-3
 
 
 def below(network: keras.Model, layer: str) -> keras.Model | None:
@@ -276,26 +278,37 @@ def _runner(
     """
     if trunk is None:
         return lambda images: images[:, None]
-    if _by_litert(trunk, count):
-        name = trunk.layers[-1].name
-        try:
-            engine = LiteRT(converted(trunk, tuple(rule["size"]), name), name, name)
-        except (OutputError, WeightsError) as error:
-            logger.warning("Keras prepares the pictures, which takes longer: %s", error)
-        else:
-
-            def both(image: np.ndarray) -> np.ndarray:
-                return engine.predict([image, image[:, ::-1]][:views])
-
-            return lambda images: np.stack(list(pool.map(both, images)))
 
     @tf.function(reduce_retracing=True)
-    def run(images: tf.Tensor) -> tf.Tensor:
+    def by_keras(images: tf.Tensor) -> tf.Tensor:
         images = tf.cast(images, tf.float32)
         both = [images, images[:, :, ::-1]][:views]
         return tf.stack([tf.cast(trunk(x), tf.float16) for x in both], axis=1)
 
-    return lambda images: run(images).numpy()
+    if not _by_litert(trunk, count):
+        return lambda images: by_keras(images).numpy()
+    try:
+        engine = _converted(trunk, tuple(rule["size"]))
+    except (OutputError, WeightsError) as error:
+        logger.warning("Keras prepares the pictures, which takes longer: %s", error)
+        return lambda images: by_keras(images).numpy()
+
+    def both(image: np.ndarray) -> np.ndarray:
+        return engine.predict([image, image[:, ::-1]][:views])
+
+    return lambda images: np.stack(list(pool.map(both, images)))
+
+
+def _converted(trunk: keras.Model, size: tuple[int, int]) -> LiteRT:
+    """The trunk for LiteRT, once it has answered to noise as Keras does."""
+    name = trunk.layers[-1].name
+    engine = LiteRT(converted(trunk, size, name), name, name)
+    noise = np.random.default_rng(0).integers(0, 256, (1, *size, 3), np.uint8)
+    expected = trunk(tf.cast(noise, tf.float32), training=False).numpy()
+    apart = float(np.abs(engine.predict(noise) - expected).max())
+    if not apart <= ALIKE * np.abs(expected).max():  # NaN is not
+        raise WeightsError(f"LiteRT's answers are up to {apart:.2g} off.")
+    return engine
 
 
 def _by_litert(trunk: keras.Model | None, count: int) -> bool:

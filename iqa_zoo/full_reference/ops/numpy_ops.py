@@ -4,6 +4,7 @@ Results do not depend on the number of OpenCV's threads.
 """
 
 import math
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -120,6 +121,8 @@ def pair_of(
 
 #: Numbers in the images that are worked on at the same time, if more than one is.
 AT_ONCE = 2**24
+#: Seconds a pair below which threads wait for each other more than they do.
+WORTH_THREADS = 0.03
 
 
 def run(
@@ -129,9 +132,9 @@ def run(
     one: bool,
     return_map: bool,
 ) -> tuple[Any, Any]:
-    """The scores and, where asked for, the maps of pairs, on all cores."""
+    """The scores and, where asked for, the maps of pairs; slow ones on all cores."""
 
-    def measured(reference: Plane, distorted: Plane) -> tuple[float, Plane | None]:
+    def measured(reference: Plane, distorted: Plane) -> tuple[float, Any]:
         score, plane = core(reference, distorted)
         if return_map:
             plane = plane() if callable(plane) else plane
@@ -141,11 +144,18 @@ def run(
 
     if one:
         return measured(references[0], distorteds[0])
+    begun = time.perf_counter()
+    found = list(map(measured, references[:1], distorteds[:1]))
+    is_slow = time.perf_counter() - begun > WORTH_THREADS
     # Not many large ones at once: each takes memory.
-    room = max(AT_ONCE // max(references[0].size, 1), 1) if len(references) else 1
-    with ThreadPoolExecutor(min(cores(), room)) as pool:
-        found = list(pool.map(measured, references, distorteds))
-    maps = np.stack([plane for _, plane in found]) if return_map else None
+    threads = min(cores(), AT_ONCE // references[0].size) if is_slow else 1
+    rest = references[1:], distorteds[1:]
+    if threads > 1:
+        with ThreadPoolExecutor(threads) as pool:
+            found += pool.map(measured, *rest)
+    else:
+        found += map(measured, *rest)
+    maps = np.stack([plane for _, plane in found]) if found and return_map else None
     return np.array([score for score, _ in found]), maps
 
 
