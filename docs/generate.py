@@ -106,6 +106,11 @@ def metrics_table() -> str:
     return table(titles, rows)
 
 
+def three_digits(number: float) -> str:
+    """Three of them, and more where they stand before the point."""
+    return f"{number:.0f}" if number >= 100 else f"{number:.3g}"
+
+
 LIBRARIES = ("piq", "scikit-image", "opencv")
 
 
@@ -120,7 +125,7 @@ def metrics_speed() -> str:
             next((f"{by[key]:.1f}" for key in by if key.startswith(f"{name} /")), "")
             for name in LIBRARIES
         ]
-        return [f"{times['iqa_zoo']:.3g}", *ratios]
+        return [three_digits(times["iqa_zoo"]), *ratios]
 
     rows = [
         (f"`{name}`", *(c for times in sizes.values() for c in cells(times[name])), mb)
@@ -152,7 +157,7 @@ def measures_speed() -> str:
     rows = [
         (
             name if name in memory else f"{name}, for comparison",
-            *(f"{size['milliseconds'][name]:.3g}" for size in found["sizes"].values()),
+            *(three_digits(s["milliseconds"][name]) for s in found["sizes"].values()),
             f"{memory[name]:.0f}" if name in memory else "",
         )
         for name in names
@@ -177,6 +182,26 @@ def calibration() -> str:
             rows.append((first, by, *numbers, entry["note"]))
     titles = ("metric", "by", "I03", "I04", "I06", "I08", "I19", "")
     return table(titles, rows)
+
+
+def revived() -> str:
+    """What `benchmarks/revived.py` last recorded."""
+    found = recorded("revived.json")
+    figures = ("levels", "vsi", "fsimc")
+
+    def cells(name: str) -> list[str]:
+        return [f"{found['metrics'][name][figure]:.3f}" for figure in figures]
+
+    rows = [("`cnn_pyramid`", *cells("cnn_pyramid"), "", "", "")]
+    for name, gains in found["gains"].items():
+        rows.append((f"`{name}`", *cells(name), "", "", ""))
+        shown = []
+        for figure in figures:
+            low, high = gains[figure]["interval"]
+            shown.append(f"{gains[figure]['gain']:+.3f} ({low:+.3f} to {high:+.3f})")
+        rows.append((f"`cnn_{name}`", *cells(f"cnn_{name}"), *shown))
+    titles = ("metric", "level", "VSI", "FSIMc")
+    return table((*titles, *(f"gain, {title}" for title in titles[1:])), rows)
 
 
 def models_pages() -> str:
@@ -749,6 +774,7 @@ BLOCKS = {
     "models-pages": models_pages,
     "models-table": models_table,
     "public-names": public_names,
+    "revived": revived,
     "score-jsonl": score_jsonl,
     "score-output": score_output,
     "speed": speed,
