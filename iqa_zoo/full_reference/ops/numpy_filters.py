@@ -12,7 +12,7 @@ Plane = Any
 Taps = Any
 
 #: Bytes of one plane of a strip: a handful of them fit the second cache of a core.
-STRIP = 1 << 16
+STRIP = 1 << 17
 
 
 def is_grey(image: Plane) -> bool:
