@@ -13,8 +13,8 @@ from PIL import Image
 
 from iqa_zoo import compare
 from iqa_zoo.cli import main
+from iqa_zoo.comparing.metrics import metric_names
 from iqa_zoo.comparing.scores import FIELDS, from_row
-from iqa_zoo.full_reference import metric_names
 from iqa_zoo.images import read_image
 from tests.helpers.formula import formula_pair
 

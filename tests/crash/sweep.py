@@ -226,13 +226,13 @@ def _copied(folder: Path) -> None:
 def scores(names: list[str], value: float = 5.5) -> list[ImageScore]:
     """Made up scores of these images."""
     rest = (0.25, 0.75), (1.0, 10.0), "higher_is_better"
-    return [ImageScore(name, "stub", value, 1.5, *rest) for name in names]
+    return [ImageScore(name, "piqe", value, 1.5, *rest) for name in names]
 
 
 class _Stub:
     """Scores at once whatever it is given."""
 
-    models = ("stub",)
+    models = ("piqe",)
     weights = ({},)
 
     def __init__(self, *_, **__) -> None:
