@@ -124,14 +124,15 @@ def test_one_folder_for_two_runs(tmp_path):
     """The second training is told, and the first one's folder is not of both."""
     from iqa_zoo.training import train
 
-    inner = []
+    inner, hashed = [], train._hash
 
-    def meanwhile(*_, **__):
+    def meanwhile(*arguments):
         with pytest.raises(OutputError, match="run: another process is writing it"):
             sweep.train_in(tmp_path)
         inner.append(True)
+        return hashed(*arguments)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train, "_check_unseen", meanwhile)
+        patch.setattr(train, "_hash", meanwhile)
         sweep.train_in(tmp_path)
     assert inner
