@@ -127,8 +127,8 @@ def notes(models: Sequence[str], weights: Sequence[Mapping[str, Any]]) -> list[s
         if "interval" in card:
             table = card["interval"]
             lines.append(
-                f"{of}interval: of 100 photos like {table['held_out']}, people's mean "
-                f"opinion of {100 * table['coverage']:g} is within"
+                f"{of}interval: holds people's mean opinion for "
+                f"{100 * table['coverage']:g} % of new photos like {table['held_out']}"
             )
     return lines
 

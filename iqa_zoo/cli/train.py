@@ -29,7 +29,11 @@ def _telling_what_is_kept(command: Callable[..., Any]) -> Callable[..., Any]:
         except (KeyboardInterrupt, SystemExit) as ending:
             out = Path(arguments["out"])
             kept = out.is_dir() and any(out.rglob("*.safetensors"))
-            what = f"what {out} holds is kept" if kept else "nothing was saved yet"
+            what = (
+                f"what {out} holds is kept, and the same command goes on from there"
+                if kept
+                else "nothing was saved yet"
+            )
             say(f"interrupted: {what}")
             return getattr(ending, "code", INTERRUPTED)
 
@@ -312,7 +316,19 @@ def _report(folder: Any) -> None:
 
 def _print_fusion(fusion: Mapping[str, Any]) -> None:
     """What each block of a fusion says alone, and adds, as a table on stdout."""
-    click.echo(f"\nIt is {fusion['kind']} fusion, by photos left out of the training.")
+    click.echo("\noff by, on photos left out of the training (root mean square)")
+    for name, error in fusion["left_out_rmse"].items():
+        click.echo(f"{name.replace('_', ' '):<18}{error:>7.3g}")
+    weights = fusion.get("weights", {})
+    shares = [f"{block.replace('_', ' ')} {w:.2f}" for block, w in weights.items()]
+    click.echo(
+        f"It is {fusion['kind']} fusion: "
+        + (
+            f"the blocks' own answers, weighed {', '.join(shares)}."
+            if weights
+            else "photos are compared by all blocks at once."
+        )
+    )
     if "gains" not in fusion:
         return
     click.echo(

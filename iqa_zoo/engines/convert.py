@@ -130,6 +130,7 @@ def _quiet() -> Iterator[None]:
     """Without the hundred lines that exporting and converting log."""
     loggers = [logging.getLogger(name) for name in ("absl", "tensorflow")]
     levels = [logger.level for logger in loggers]
+    handlers = logging.root.handlers[:]  # absl adds one, for all that others log
     for logger in loggers:
         logger.setLevel(logging.ERROR)
     try:
@@ -137,3 +138,4 @@ def _quiet() -> Iterator[None]:
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
+        logging.root.handlers[:] = handlers

@@ -168,8 +168,8 @@ def test_percentiles_and_intervals(run, calibrated, folder, tmp_path):
     assert line.index(" %") + 2 == head.index("better than") + len("better than")
     assert result.stderr.splitlines()[:2] == [
         "iqa-zoo: better than: of two photos",
-        "iqa-zoo: interval: of 100 photos like forty others, people's mean opinion of "
-        "90 is within",
+        "iqa-zoo: interval: holds people's mean opinion for 90 % of new photos like "
+        "forty others",
     ]
     # A model without them leaves its cells empty; only rows go to files.
     result = iqa_zoo("score", photo, "no.jpg", "-m", run, "-m", calibrated)
