@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from authors import released
 from machine import RESULTS, record
 
 from iqa_zoo.full_reference import metric
@@ -246,17 +247,7 @@ def main() -> None:
 
 def official_models(folder: Path) -> dict[str, dict[str, np.ndarray]]:
     """The authors' models of BRISQUE and NIQE, as ours take them."""
-    with np.load(folder / "brisque_live_official_svr.npz") as file:
-        low, high = file["range_min"], file["range_max"]
-        regression = {
-            "support_vectors": file["support_vectors"],
-            "coef": file["coef"],
-            "rho": np.atleast_1d(file["rho"]),
-            "gamma": np.atleast_1d(file["gamma"]),
-            "power": np.ones(1),
-            "offset": (low + high) / 2,
-            "projection": np.diag(2 / (high - low)),
-        }
+    regression = released(folder / "brisque_live_official_svr.npz")
     with np.load(folder / "niqe_pristine.npz") as file:
         return {"brisque": regression, "niqe": dict(file)}
 

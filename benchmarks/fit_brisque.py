@@ -18,6 +18,7 @@ import statistics
 from pathlib import Path
 
 import numpy as np
+from authors import released
 from machine import machine
 from safetensors.numpy import save
 
@@ -57,7 +58,7 @@ def main() -> None:
         scores += answers.tolist()
         opinions += labels.mos[split.test].tolist()
         if options.authors:
-            answers = -brisque.predict(rows[split.test], authors(options.authors))
+            answers = -brisque.predict(rows[split.test], released(options.authors))
             theirs = agreement(labels.mos[split.test], answers)
             found.setdefault("authors_live", []).append(theirs)
 
@@ -105,20 +106,6 @@ def features(paths, cache: Path) -> np.ndarray:
         place.parent.mkdir(parents=True, exist_ok=True)
         np.save(place, rows)
     return np.load(place)
-
-
-def authors(path: Path) -> dict[str, np.ndarray]:
-    file = np.load(path)
-    low, high = file["range_min"], file["range_max"]
-    return {
-        "support_vectors": file["support_vectors"],
-        "coef": file["coef"],
-        "rho": np.atleast_1d(file["rho"]),
-        "gamma": np.atleast_1d(file["gamma"]),
-        "power": np.ones(1),
-        "offset": (low + high) / 2,
-        "projection": np.diag(2 / (high - low)),
-    }
 
 
 def table(splits: list[dict]) -> dict:

@@ -23,7 +23,7 @@ from iqa_zoo.data.pictures import Decoded
 from iqa_zoo.data.sources import as_labels
 from iqa_zoo.data.splits import split_labels
 from iqa_zoo.errors import TrainingError, UnknownNameError, UsageError
-from iqa_zoo.evaluation.figures import constant_figures, figures
+from iqa_zoo.evaluation.figures import constant_figures, figures, high_is_good
 from iqa_zoo.evaluation.intervals import bootstrap
 from iqa_zoo.files import fingerprint, sha256
 from iqa_zoo.images import read_image
@@ -478,9 +478,7 @@ class _Run:
             bins = opinions.bin_values(self.scale, self.targets.shape[1])
             with loop.averaged():
                 found = answer(loop.batches.inputs, rows) @ bins
-                row["validation_srocc"] = srocc(
-                    _sign(self.labels) * self.labels.mos[rows], found
-                )
+                row["validation_srocc"] = srocc(high_is_good(self.labels)[rows], found)
                 better = row["validation_srocc"] > self.best.get("srocc", -2)
                 if "patience" in stage and better:
                     self.best = {"epoch": epoch, "srocc": row["validation_srocc"]}
@@ -605,16 +603,8 @@ def _intervals(
     labels: Labels, rows: np.ndarray, scores: np.ndarray
 ) -> dict[str, tuple[float, float]]:
     """95 % intervals of the figures of `rows`, by drawing images or groups anew."""
-    groups = labels.group or labels.reference
-    return bootstrap(
-        _sign(labels) * labels.mos[rows],
-        scores[rows],
-        groups=[str(groups[row]) for row in rows] if groups else None,
-    )
-
-
-def _sign(labels: Labels) -> int:
-    return 1 if labels.direction == "higher_is_better" else -1
+    groups = measures.groups_of(labels, rows)
+    return bootstrap(high_is_good(labels)[rows], scores[rows], groups=groups)
 
 
 def parts_of(
