@@ -1,10 +1,16 @@
 """Which folders become which packages; everything else is in setup.cfg.
 
 setup.cfg can either search for packages or list them. This project needs both: the
-packages under iqa_zoo/ are found, and the folder weights/ is installed as
-iqa_zoo.weights.
+packages under iqa_zoo/ are found, and the folders weights/ and examples/web/ are
+installed as iqa_zoo.weights and iqa_zoo.web_page.
 """
 
 from setuptools import find_packages, setup
 
-setup(packages=[*find_packages(include=["iqa_zoo", "iqa_zoo.*"]), "iqa_zoo.weights"])
+setup(
+    packages=[
+        *find_packages(include=["iqa_zoo", "iqa_zoo.*"]),
+        "iqa_zoo.weights",
+        "iqa_zoo.web_page",
+    ]
+)

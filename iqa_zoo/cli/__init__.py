@@ -36,6 +36,7 @@ COMMANDS = {
     "train": ("iqa_zoo.cli.train", "Train a model on your own opinion scores."),
     "evaluate": ("iqa_zoo.cli.evaluate", "Compare a model's scores with opinions."),
     "distort": ("iqa_zoo.cli.distort", "Write distorted pictures of photos."),
+    "web": ("iqa_zoo.cli.web", "Judge photos in a browser."),
     "weights": ("iqa_zoo.cli.weights", "List, fetch, add and check weight files."),
     "completion": ("iqa_zoo.cli.completion", "Print what a shell needs to complete."),
 }

@@ -1,0 +1,1 @@
+"""The page that `iqa-zoo web` serves; installed as the package `iqa_zoo.web_page`."""
