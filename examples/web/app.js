@@ -151,16 +151,18 @@ async function take(source, name) {
   $('speed').textContent = '';
   say(`Looking at ${name} …`);
   try {
-    const picture = await createImageBitmap(source).catch(() => {
+    const picture = new Image();
+    picture.src = URL.createObjectURL(source);
+    await picture.decode().catch(() => {
+      URL.revokeObjectURL(picture.src);
       throw new Problem(
         `${name} cannot be read: this browser does not know its format, or it is ` +
           'damaged or no picture. JPEG, PNG and WebP work everywhere.',
       );
     });
-    const canvas = drawn(picture, picture.width, picture.height);
-    picture.close();
+    const canvas = drawn(picture, picture.naturalWidth, picture.naturalHeight);
     URL.revokeObjectURL($('preview').src);
-    $('preview').src = URL.createObjectURL(source);
+    $('preview').src = picture.src;
     $('preview').alt = name;
     show('preview', true);
     show('invitation', false);
