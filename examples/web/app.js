@@ -140,7 +140,6 @@ function complain(error) {
       ? error.message
       : `This did not work: ${error.message ?? error}`;
   show('problem', true);
-  show('result', false);
   document.body.dataset.state = 'failed';
 }
 
@@ -160,6 +159,7 @@ async function take(source, name) {
           'damaged or no picture. JPEG, PNG and WebP work everywhere.',
       );
     });
+    if (mine !== turn) return;
     const canvas = drawn(picture, picture.naturalWidth, picture.naturalHeight);
     URL.revokeObjectURL($('preview').src);
     $('preview').src = picture.src;
@@ -172,7 +172,11 @@ async function take(source, name) {
     await judge(canvas, true);
     document.body.dataset.state = 'done';
   } catch (error) {
-    if (mine === turn) complain(error);
+    if (mine !== turn) return;
+    complain(error);
+    for (const id of ['result', 'preview']) show(id, false);
+    show('invitation', true);
+    $('preview').removeAttribute('src');
   }
 }
 
