@@ -36,6 +36,7 @@ IMAGE_CODES = {
     "non_finite": "NaN or infinity in the array or in the score",
     "out_of_memory": "not enough memory for this image",
 }
+    "crashed": "the worker process that scored it ended, again and again (with Ray)",
 
 
 class IqaError(Exception):

@@ -26,7 +26,7 @@ FLOORS = (
     ("store", "registry"),
     ("engines", "data"),
     ("scoring", "comparing"),
-    ("evaluation", "training", "exporting", "explain"),
+    ("evaluation", "training", "exporting", "ray", "explain"),
     ("cli",),
 )
 ORDER = [name for floor in FLOORS for name in floor]
@@ -45,11 +45,17 @@ FIRST_FLOOR = {
     "openpyxl": 5,
     "tomli_w": 0,
     "matplotlib": 7,
+    "ray": 7,
+    "pyarrow": 7,
+    "fsspec": 7,
     "tqdm": 8,
     "click": 8,
 }
 # ... and those that are slow to import, or may not load: only inside functions.
-INSIDE_FUNCTIONS = {"cv2", "matplotlib", "openpyxl", "scipy", "tensorflow_datasets"}
+INSIDE_FUNCTIONS = {
+    *("cv2", "matplotlib", "openpyxl", "scipy", "tensorflow_datasets"),
+    *("ray", "pyarrow", "fsspec"),
+}
 # Nothing imports this but who builds a data set, so it may derive from their classes.
 BUILDING = PACKAGE / "data" / "datasets" / "building.py"
 

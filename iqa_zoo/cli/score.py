@@ -6,17 +6,18 @@ import os
 import shutil
 import sys
 import threading
-import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import click
 
-from iqa_zoo.cli import INTERRUPTED, SOME_FAILED, say
+from iqa_zoo.cli import INTERRUPTED, SOME_FAILED, ray, say
 from iqa_zoo.cli.completion import model_names
+from iqa_zoo.cli.names import Names
 from iqa_zoo.cli.rows import HEADS, ROWS, RowWriter, check_new, open_rows
-from iqa_zoo.errors import MissingLibraryError, OutputError, UsageError
+from iqa_zoo.cli.tally import Tally
+from iqa_zoo.errors import MissingLibraryError, OutputError
 from iqa_zoo.files import atomic_write
 from iqa_zoo.results import ImageScore
 
@@ -25,7 +26,7 @@ SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 Write = Callable[[ImageScore], None]
 
 
-@click.command()
+@click.command(cls=ray.Command)
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option(
     "-m",
@@ -77,7 +78,21 @@ Write = Callable[[ImageScore], None]
     type=click.Choice(["jpeg2000"]),
     help="Read files of a format that is refused otherwise.",
 )
+@click.option(
+    "--ray",
+    "address",
+    metavar="[ADDRESS]",
+    help="Score with Ray, on the cluster at ADDRESS or on this machine's processors; "
+    "the rows become Parquet files in the folder FILE, and what that holds already is "
+    "not scored again.",
+)
+@click.option("--actors", type=click.IntRange(1), help="Processes that score with Ray.")
+@click.option(
+    "--gpus", type=click.FloatRange(0), default=0, help="GPUs of each such process."
+)
+@click.pass_context
 def command(
+    context: click.Context,
     paths: Sequence[str],
     models: Sequence[str],
     form: str | None,
@@ -91,6 +106,9 @@ def command(
     engine: str,
     threads: int | None,
     also_read: Sequence[str],
+    address: str | None,
+    actors: int | None,
+    gpus: float,
     **limits: int | None,
 ) -> int:
     """Score photos: files, folders, globs, or - for a list of names on stdin.
@@ -105,12 +123,15 @@ def command(
       iqa-zoo score photos/ --best 10
       iqa-zoo score photos/ -o scores.csv --resume
       iqa-zoo score photos/ -m nima-mobilenetv2 -m runs/first --format jsonl
+      iqa-zoo score --ray photos/ -o scores/
       find . -name '*.jpg' -print0 | iqa-zoo score -0 -
 
     Exit status: 0 all scored, 1 some failed or there was no image, 2 wrong use, 3 a
     model, a weight file or the output is at fault, 130 interrupted.
     """
-    form = checked_format(form, out, resume, overwrite)
+    ray.check(context.params)
+    if not address:
+        form = checked_format(form, out, resume, overwrite)
     if copy_best:
         _check_copy(copy_best[1], models)
 
@@ -123,15 +144,17 @@ def command(
     # OpenCV takes as long to load as a photo to score, so it loads beside the model.
     threading.Thread(target=_load_opencv).start()
     given = {name.removeprefix("max_"): number for name, number in limits.items()}
-    scorer = Scorer(
-        models or None,
-        engine=engine,
-        limits=Limits(**{name: number for name, number in given.items() if number}),
-        threads=threads,
-        also_read=also_read,
-    )
+    options: dict[str, Any] = {
+        "engine": engine,
+        "limits": Limits(**{name: number for name, number in given.items() if number}),
+        "also_read": also_read,
+    }
+    if address and out:
+        options |= {"address": address, "actors": actors, "gpus": gpus}
+        return ray.score(paths, null, out, models, threads=threads or 1, **options)
+    scorer = Scorer(models or None, threads=threads, **options)
 
-    tally = _Tally(len(scorer.models))
+    tally = Tally(len(scorer.models))
     seen = Seen(scorer.models)
     extremes = _Extremes(max(best or 0, copy_best[0] if copy_best else 0), worst or 0)
     done: set[tuple[str, str]] = set()
@@ -147,7 +170,7 @@ def command(
 
     selecting = bool(best or worst)
     on_terminal = not (out or selecting) and is_terminal(sys.stdout)
-    names = _Names(paths, null, is_done)
+    names = Names(paths, null, is_done)
     try:
         with (
             _rows_to(
@@ -225,94 +248,6 @@ def _check_copy(folder: str, models: Sequence[str]) -> None:
         raise click.UsageError("--copy-best takes one model: each ranks otherwise.")
     if os.path.exists(folder) and (not os.path.isdir(folder) or os.listdir(folder)):
         raise click.UsageError(f"--copy-best needs a new folder; {folder} is there.")
-
-
-class _Names:
-    """The images' names, found while they are scored.
-
-    Attributes:
-        left_out: how many files in folders had no image's suffix, so far.
-        empty: the paths that stood for no image, so far.
-    """
-
-    def __init__(
-        self, paths: Sequence[str], null: bool, is_done: Callable[[str], bool]
-    ) -> None:
-        self.left_out = 0
-        self.empty: list[str] = []
-        self._paths = paths
-        self._null = null
-        self._is_done = is_done
-
-    def __iter__(self) -> Iterator[str]:
-        from iqa_zoo.images import find_images
-
-        for path in self._paths:
-            files = find_images(_listed(self._null) if path == "-" else path)
-            found = False
-            for name in files:
-                found = True
-                if not self._is_done(name):
-                    yield name
-            self.left_out += files.left_out
-            if not found:
-                self.empty.append(path)
-                say(f"no images in {'the list' if path == '-' else path}")
-
-
-def _listed(null: bool) -> Iterator[str]:
-    """The names on stdin, as they come."""
-    if sys.stdin is None:
-        raise UsageError("There is no standard input to read names from.")
-    # A thread may wait here when the program ends, which must not hold a buffer's lock.
-    stream = getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
-    end, rest = (b"\0" if null else b"\n"), b""
-    while piece := stream.read(1 << 16):
-        *names, rest = (rest + piece).split(end)
-        yield from _decoded(names, null)
-    yield from _decoded([rest], null)
-
-
-def _decoded(names: Sequence[bytes], null: bool) -> Iterator[str]:
-    stripped = names if null else [name.rstrip(b"\r\n") for name in names]
-    return (os.fsdecode(name) for name in stripped if name)
-
-
-class _Tally:
-    """What the summary says.
-
-    Attributes:
-        rows: how many rows there are.
-        earlier: how many of them an earlier run wrote.
-        failed: how many of them have no score, by code.
-    """
-
-    def __init__(self, models: int) -> None:
-        self.rows = self.earlier = 0
-        self.failed: Counter[str] = Counter()
-        self._models = models
-        self._start = time.monotonic()
-
-    def add(self, score: ImageScore) -> None:
-        self.rows += 1
-        if score.error:
-            self.failed[score.error] += 1
-
-    def summary(self, left_out: int) -> str:
-        """One line of figures."""
-        seconds = time.monotonic() - self._start
-        fresh = self.rows - self.earlier
-        parts = [f"{self.rows - self.failed.total()} scored"]
-        if self.failed:
-            codes = ", ".join(f"{n} {code}" for code, n in self.failed.most_common())
-            parts.append(f"{self.failed.total()} failed ({codes})")
-        if self.earlier:
-            parts.append(f"{self.earlier} of them earlier")
-        if left_out:
-            parts.append(f"{left_out} other file{'s' * (left_out > 1)} left out")
-        if fresh and self.rows > self.failed.total():
-            parts.append(f"{fresh / self._models / seconds:.1f} images/s")
-        return ", ".join(parts)
 
 
 class _Extremes:
