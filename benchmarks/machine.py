@@ -1,25 +1,13 @@
-"""What the benchmarks say of the machine, and how they write their results."""
+"""How the benchmarks write their results."""
 
 import json
-import platform
 from pathlib import Path
 from typing import Any
 
 from iqa_zoo.files import write_bytes
-from iqa_zoo.threads import cores
+from iqa_zoo.threads import machine
 
 RESULTS = Path(__file__).parent / "results"
-
-
-def machine() -> str:
-    """Processor and number of cores, as printed beside every time."""
-    name = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text().splitlines():
-            if line.startswith("model name"):
-                name = line.partition(":")[2].strip()
-    return f"{name}, {cores()} cores"
 
 
 def record(file: str, results: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from iqa_zoo.errors import (
     CardError,
+    ExportError,
     ImageError,
     IqaError,
     MissingLibraryError,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from iqa_zoo.diagnosis import Diagnosis, diagnose
     from iqa_zoo.distortions import distort
     from iqa_zoo.evaluation.evaluate import evaluate
+    from iqa_zoo.exporting.export import export
     from iqa_zoo.images import Limits
     from iqa_zoo.registry import list_models, load_model, model_card
     from iqa_zoo.scoring import Scorer, score
@@ -41,6 +43,7 @@ __version__ = "0.1.0"
 __all__ = [
     "CardError",
     "Diagnosis",
+    "ExportError",
     "ImageError",
     "ImageScore",
     "IqaError",
@@ -59,6 +62,7 @@ __all__ = [
     "diagnose",
     "distort",
     "evaluate",
+    "export",
     "list_models",
     "load_model",
     "model_card",
@@ -76,6 +80,7 @@ _LAZY = {
     "distort": "iqa_zoo.distortions",
     "Scorer": "iqa_zoo.scoring",
     "evaluate": "iqa_zoo.evaluation.evaluate",
+    "export": "iqa_zoo.exporting.export",
     "list_models": "iqa_zoo.registry",
     "load_model": "iqa_zoo.registry",
     "model_card": "iqa_zoo.registry",

@@ -9,6 +9,7 @@
     ├── WeightsError          a weight file that is missing or not what its card says
     │   └── MissingWeightsError  one that is not in the store and cannot be fetched
     ├── TrainingError         a training that cannot go on
+    ├── ExportError           a network whose file would not answer as it does
     ├── MissingLibraryError   a library that is not installed or does not load
     └── OutputError           a result that cannot be written
 
@@ -35,8 +36,8 @@ IMAGE_CODES = {
     "no_reference": "no image, or more than one, that this one could be compared with",
     "non_finite": "NaN or infinity in the array or in the score",
     "out_of_memory": "not enough memory for this image",
-}
     "crashed": "the worker process that scored it ended, again and again (with Ray)",
+}
 
 
 class IqaError(Exception):
@@ -100,6 +101,10 @@ class TrainingError(IqaError):
     def __init__(self, message: str, step: int | None = None) -> None:
         super().__init__(message)
         self.step = step
+
+
+class ExportError(IqaError):
+    """A network whose file would not answer as it does, so that there is none."""
 
 
 class MissingLibraryError(IqaError, ImportError):

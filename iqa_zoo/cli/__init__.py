@@ -35,6 +35,7 @@ COMMANDS = {
     "models": ("iqa_zoo.cli.models", "List the models, or show the card of one."),
     "train": ("iqa_zoo.cli.train", "Train a model on your own opinion scores."),
     "evaluate": ("iqa_zoo.cli.evaluate", "Compare a model's scores with opinions."),
+    "export": ("iqa_zoo.cli.export", "Write a model as a file for phones and servers."),
     "distort": ("iqa_zoo.cli.distort", "Write distorted pictures of photos."),
     "web": ("iqa_zoo.cli.web", "Judge photos in a browser."),
     "weights": ("iqa_zoo.cli.weights", "List, fetch, add and check weight files."),

@@ -3,7 +3,7 @@
 import csv
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -151,7 +151,7 @@ def command(
         raters=raters,
         repeats=repeats,
         engine=engine,
-        watch=_progress,
+        watch=counted("score"),
     )
     for warning in warnings(found):
         say(warning)
@@ -183,16 +183,24 @@ def command(
     return SOME_FAILED if any(row["failed"] for row in found.figures) else 0
 
 
-def _progress(things: Iterable[Any], total: int) -> Iterable[Any]:
-    """What passes through, counted by a bar on a terminal, by a few lines elsewhere."""
-    if sys.stderr is None or not sys.stderr.isatty():
-        return paced(things, total, "scores")
-    from tqdm import tqdm
+def counted(unit: str) -> Callable[[Iterable[Any], int], Iterable[Any]]:
+    """What counts things that pass: by a bar on a terminal, by a few lines elsewhere.
 
-    bar: Iterable[Any] = tqdm(
-        things, total=total, unit="score", leave=False, file=sys.stderr
-    )
-    return bar
+    Args:
+        unit: what one of them is called.
+    """
+
+    def watch(things: Iterable[Any], total: int) -> Iterable[Any]:
+        if sys.stderr is None or not sys.stderr.isatty():
+            return paced(things, total, f"{unit}s")
+        from tqdm import tqdm
+
+        bar: Iterable[Any] = tqdm(
+            things, total=total, unit=unit, leave=False, file=sys.stderr
+        )
+        return bar
+
+    return watch
 
 
 def print_figures(

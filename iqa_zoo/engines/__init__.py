@@ -67,7 +67,7 @@ def make_engine(entry: registry.Entry, engine: str = "auto") -> Engine:
         _import_tensorflow()
         from iqa_zoo.engines.tensorflow import TensorFlow
 
-        with _float32():
+        with float32():
             network = registry.load_network(entry.name)
         return TensorFlow(network, entry.input["size"])
     content = entry.litert_bytes()
@@ -88,7 +88,7 @@ def _converted(entry: registry.Entry, weights: Mapping[str, Any]) -> bytes:
         _import_tensorflow()
         from iqa_zoo.engines.convert import to_litert
 
-        with _float32():
+        with float32():
             network = registry.load_network(entry.name)
         return to_litert(network, (height, width), output=kind, scale=scale)
 
@@ -126,7 +126,7 @@ def _import_tensorflow() -> Any:
 
 
 @contextlib.contextmanager
-def _float32() -> Iterator[None]:
+def float32() -> Iterator[None]:
     """Networks that are built within are of 32 bits, whatever the user's own are."""
     import keras
 

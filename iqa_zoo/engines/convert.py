@@ -1,10 +1,11 @@
 """The one conversion of a Keras network to a LiteRT file."""
 
 import logging
+import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from iqa_zoo.opinions import mean_and_std
 
 if TYPE_CHECKING:
     import keras
+    import tensorflow as tf
 
 # Of shares, and of mean scores in units of their scale, between float32 sums in another
 # order.
@@ -51,8 +53,23 @@ def to_litert(
     return content
 
 
-def converted(network: "keras.Model", size: tuple[int, int], output: str) -> bytes:
-    """As `to_litert`, for a network with an output of any shape, and not compared.
+def converted(
+    network: "keras.Model",
+    size: tuple[int, int],
+    output: str,
+    *,
+    before: "Callable[[tf.Tensor], tf.Tensor] | None" = None,
+    prepare: Callable[[Any], None] | None = None,
+) -> bytes:
+    """As `to_litert`, for a network with outputs of any shape, and not compared.
+
+    Args:
+        network: as there.
+        size: height and width of the file's input in pixels.
+        output: the name that the output gets, where the network has one alone; several
+            keep their own.
+        before: what is done to the input before the network gets it.
+        prepare: is given the `tf.lite.TFLiteConverter` to set it.
 
     Raises:
         WeightsError: the network has an operator that is not built into LiteRT.
@@ -61,21 +78,25 @@ def converted(network: "keras.Model", size: tuple[int, int], output: str) -> byt
     import tensorflow as tf
     from keras.export import ExportArchive
 
-    shape = (1, *size, 3)
+    def run(image: "tf.Tensor") -> dict[str, "tf.Tensor"]:
+        return answers(network, before(image) if before else image, output)
+
     try:
-        with tempfile.TemporaryDirectory() as folder, _quiet():
+        with tempfile.TemporaryDirectory() as folder, quiet():
             archive = ExportArchive()
             archive.track(network)
             archive.add_endpoint(
                 SIGNATURE,
-                lambda image: {output: network(image, training=False)},
-                input_signature=[tf.TensorSpec(shape, tf.float32, name="image")],
+                run,
+                input_signature=[tf.TensorSpec((1, *size, 3), name="image")],
             )
             archive.write_out(folder, verbose=False)
             converter = tf.lite.TFLiteConverter.from_saved_model(
                 folder, signature_keys=[SIGNATURE]
             )
             converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+            if prepare:
+                prepare(converter)
             content: bytes = converter.convert()
     # The last three are TensorFlow's own where it cannot write.
     except (
@@ -92,12 +113,30 @@ def converted(network: "keras.Model", size: tuple[int, int], output: str) -> byt
         raise
     # The kinds of the converter are its own.
     except Exception as error:
-        reason = " ".join(str(error).split())[:300]
         raise WeightsError(
-            f"{network.name} cannot be converted for LiteRT ({reason}). The engine "
-            "tensorflow runs it."
+            f"{network.name} cannot be converted for LiteRT ({_reason(error)}). The "
+            "engine tensorflow runs it."
         ) from error
     return content
+
+
+def answers(network: "keras.Model", image: Any, output: str) -> dict[str, Any]:
+    """A network's outputs by name; one alone is called `output`."""
+    found = network(image, training=False)
+    if isinstance(found, dict):
+        return found
+    if isinstance(found, list | tuple):
+        return dict(zip(network.output_names, found, strict=True))
+    return {output: found}
+
+
+def _reason(error: Exception) -> str:
+    """Why there is no file: the operators that LiteRT lacks, or what was said."""
+    text = " ".join(str(error).split())
+    missing = re.findall(r"(?:Flex|Custom) ops: ([\w, ]+?) Details", text)
+    if missing:
+        return f"it lacks the operators {', '.join(dict.fromkeys(missing))}"
+    return text[:300]
 
 
 def _check(
@@ -126,7 +165,7 @@ def _check(
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Without the hundred lines that exporting and converting log."""
     loggers = [logging.getLogger(name) for name in ("absl", "tensorflow")]
     levels = [logger.level for logger in loggers]

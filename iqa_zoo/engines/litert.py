@@ -72,7 +72,8 @@ def _network(content: bytes, output: str, threads: int) -> _Network:
     # Tensors are found by their names in the signature: their order in the file is
     # not the network's. The runner must go, or the interpreter refuses to run.
     runner = interpreter.get_signature_runner(SIGNATURE)
-    source = runner.get_input_details()["image"]["index"]
+    image = runner.get_input_details()["image"]
+    source, number = image["index"], image["dtype"]
     details = runner.get_output_details()[output]
     kind, shape, target = (details[key] for key in ("dtype", "shape", "index"))
     if kind is not np.float32 or len(shape) < 2 or shape[0] != 1:
@@ -80,7 +81,7 @@ def _network(content: bytes, output: str, threads: int) -> _Network:
     del runner
 
     def run(image: np.ndarray) -> np.ndarray:
-        interpreter.set_tensor(source, image[np.newaxis].astype(np.float32))
+        interpreter.set_tensor(source, image[np.newaxis].astype(number))
         interpreter.invoke()
         output: np.ndarray = interpreter.get_tensor(target)[0]
         return output

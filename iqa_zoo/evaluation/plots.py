@@ -136,6 +136,19 @@ def learning_curve(
     _write(path, figure)
 
 
+def differences(scores: ArrayLike) -> bytes:
+    """A PNG of how far one score of a photo is from another, a dot a photo.
+
+    Args:
+        scores: (n, 2), the score and the other.
+    """
+    first, second = np.asarray(scores, np.float64).T
+    figure, axes = _axes("", "the network's score", "the file's, less the network's")
+    axes.axhline(0, color=GREY, linewidth=1)
+    axes.plot(first, second - first, "o", color=BLUE, ms=4, mew=0, alpha=0.6)
+    return _png(figure)
+
+
 def _axes(title: str, x: str, y: str) -> "tuple[Figure, Axes]":
     """An empty diagram that belongs to no window and changes no global setting."""
     from matplotlib.figure import Figure
@@ -180,8 +193,12 @@ def _shown(text: str) -> str:
 
 
 def _write(path: str | os.PathLike[str], figure: "Figure") -> None:
+    write_bytes(path, _png(figure))
+
+
+def _png(figure: "Figure") -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     data = BytesIO()
     FigureCanvasAgg(figure).print_png(data, metadata={"Software": None})
-    write_bytes(path, data.getvalue())
+    return data.getvalue()

@@ -26,6 +26,7 @@ from iqa_zoo.images.resizing import (
     fit_by,
     fit_image,
     opencv,
+    stretch,
 )
 
 __all__ = [
@@ -51,4 +52,5 @@ __all__ = [
     "opencv",
     "out_of_memory",
     "read_image",
+    "stretch",
 ]
