@@ -1,9 +1,7 @@
 """Scoring on a cluster: the same rows, each once, whatever dies on the way."""
 
-import contextlib
 import os
 import re
-import signal
 import subprocess
 import sys
 import zipfile
@@ -17,18 +15,19 @@ from iqa_zoo import files, registry
 from iqa_zoo.cli import main
 from iqa_zoo.errors import OutputError, UsageError
 from iqa_zoo.files import sha256
+from iqa_zoo.ray import _actors, score
 from iqa_zoo.ray import cluster as clusters
-from iqa_zoo.ray import score
 from iqa_zoo.ray.names import find
 from iqa_zoo.ray.parts import Parts, schema, to_table
 from iqa_zoo.results import FIELDS, LISTS, ImageScore
+from tests.conftest import ROOT
 from tests.helpers import tiny
 
 pytest.importorskip("ray")
 fsspec = pytest.importorskip("fsspec")
 pq = pytest.importorskip("pyarrow.parquet")
-
-from fsspec.implementations.local import LocalFileSystem  # noqa: E402
+killing = pytest.importorskip("tests.helpers.killing")
+LocalFileSystem = fsspec.get_filesystem_class("file")
 
 
 @pytest.fixture(scope="module")
@@ -39,10 +38,10 @@ def run(tmp_path_factory):
 @pytest.fixture(scope="module")
 def cluster():
     """Two processors of this machine, for all runs in this process."""
-    with clusters.connected("local") as ray:
-        # What is defined here cannot be imported by the workers.
-        ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
-        yield ray
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(ROOT))  # the workers import `killing`
+        with clusters.connected("local") as ray:
+            yield ray
 
 
 @pytest.fixture
@@ -173,32 +172,12 @@ def test_photos_in_an_archive(cluster, run, photos, tmp_path):
     }
 
 
-class Killing(LocalFileSystem):
-    """Ends the process that opens a file of these names, once or always."""
-
-    cachable = False
-
-    def __init__(self, folder, once=(), always=()):
-        super().__init__()
-        self.folder, self.once, self.always = folder, once, always
-
-    def open(self, path, mode="rb", **more):
-        name = os.path.basename(path)
-        if name in self.once:
-            with contextlib.suppress(FileExistsError):
-                os.close(os.open(f"{self.folder}/{name}", os.O_CREAT | os.O_EXCL))
-                os.kill(os.getpid(), signal.SIGKILL)
-        if name in self.always:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return super().open(path, mode, **more)
-
-
 @pytest.mark.slow
 @pytest.mark.crash
 def test_a_worker_is_killed(cluster, run, tmp_path):
     photos = tiny.make_photos(tmp_path / "photos", 400)
     out = tmp_path / "scores"
-    kill = Killing(str(tmp_path), once=["0100.jpg", "0250.jpg"])
+    kill = killing.Killing(str(tmp_path), once=["0100.jpg", "0250.jpg"])
     report = score(str(photos), out, run, filesystem=kill)
     assert {path.name for path in tmp_path.glob("*.jpg")} == {"0100.jpg", "0250.jpg"}
     assert read(out) == expected(photos, run)
@@ -210,7 +189,7 @@ def test_a_worker_is_killed(cluster, run, tmp_path):
 def test_a_photo_that_ends_every_worker(cluster, run, tmp_path):
     photos = tiny.make_photos(tmp_path / "photos", 40)
     out = tmp_path / "scores"
-    kill = Killing(str(tmp_path), always=["0017.jpg"])
+    kill = killing.Killing(str(tmp_path), always=["0017.jpg"])
     report = score(str(photos), out, run, filesystem=kill)
     assert report.failed == {"crashed": 1}
     found, wanted = read(out), expected(photos, run)
@@ -292,6 +271,27 @@ def test_arguments_that_cannot_be_meant(run, tmp_path):
             score([], tmp_path, run, **wrong)
     with pytest.raises(UsageError, match="engine"):
         score([], tmp_path, run, engine="litert2")
+
+
+@pytest.mark.parametrize(
+    "room, threads, gpus, spare, count",
+    [
+        ({"CPU": 8}, 1, 0, 0, 8),
+        ({"CPU": 8}, 3, 0, 0, 2),
+        ({"CPU": 8}, 1, 0, 1, 7),
+        ({"CPU": 1}, 1, 0, 1, 1),
+        ({"CPU": 16, "GPU": 2}, 4, 1, 0, 2),
+        ({"CPU": 16, "GPU": 2}, 1, 0.25, 0, 8),
+    ],
+)
+def test_actors_that_a_cluster_has_room_for(room, threads, gpus, spare, count):
+    class Cluster:
+        cluster_resources = staticmethod(lambda: room)
+
+    assert _actors(Cluster, threads, gpus, spare) == count
+    room["GPU"] = 0
+    with pytest.raises(UsageError, match="and 0 GPUs; an actor needs 1 and 1"):
+        _actors(Cluster, 1, 1)
 
 
 def test_other_weights_are_refused(run, tmp_path):

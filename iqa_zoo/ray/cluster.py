@@ -19,7 +19,7 @@ _ENVIRONMENT = {
     # On macOS and Windows a Ray that was not asked to span machines listens to no other
     # machine. On Linux it would: whoever reaches its ports can run programs.
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
-    "RAY_BACKEND_LOG_LEVEL": "fatal",  # its logs have all the same
+    "RAY_BACKEND_LOG_LEVEL": "fatal",  # it tells of inner works on stderr
 }
 _INSTALL = "Install it: pip install 'iqa_zoo[ray]'"
 #: The address that stands for a Ray on this machine alone, for this run alone.
@@ -37,12 +37,15 @@ def check_installed() -> None:
 
 
 @contextlib.contextmanager
-def connected(address: str | None) -> Iterator[Any]:
+def connected(
+    address: str | None = None, processors: int | None = None
+) -> Iterator[Any]:
     """Ray, connected to a cluster; one that was connected before stays so.
 
     Args:
         address: of a cluster, as `ray.init` takes it; None for the one that this
             process is connected to or, where it is to none, "local".
+        processors: that a local one counts; None for those that there are.
 
     Raises:
         MissingLibraryError: Ray does not load.
@@ -53,7 +56,7 @@ def connected(address: str | None) -> Iterator[Any]:
         ray = _import_ray()
         started = not ray.is_initialized()
         if started:
-            _start(ray, address)
+            _start(ray, address, processors or cores())
     try:
         yield ray
     finally:
@@ -69,10 +72,10 @@ def _import_ray() -> Any:
     return ray
 
 
-def _start(ray: Any, address: str) -> None:
+def _start(ray: Any, address: str, processors: int) -> None:
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
     if address == LOCAL:
-        options |= {"include_dashboard": False, "num_cpus": cores()}
+        options |= {"include_dashboard": False, "num_cpus": processors}
     try:
         with _signals_kept(), quiet_native():
             ray.init(address, **options)
