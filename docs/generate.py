@@ -473,6 +473,39 @@ def speed() -> str:
     return table((what, ""), rows)
 
 
+def ray_scale() -> str:
+    """What `benchmarks/ray_scale.py` last recorded."""
+    found = recorded("ray_scale.json")
+    killed, overhead, million = found["killed"], found["overhead"], found["million"]
+    rows = [
+        (
+            f"{actors} actor{'s' * (actors != '1')}",
+            f"{told['images_per_second']:.1f} photos/s",
+            f"{told['startup_seconds']:.1f} s",
+        )
+        for actors, told in found["actors"].items()
+    ]
+    rates = table(("with Ray", "rate", "start-up before it"), rows)
+    what = (
+        f"{found['images']:,} photos of {found['mean_kilobytes']:,} kB on average, "
+        f"`{found['model']}`; {found['machine']}"
+    )
+    facts = [
+        ("workers killed half-way", killed["workers_killed"]),
+        ("photos with exactly one row", f"{killed['images_with_one_row']:,}"),
+        ("rows equal to one machine's", f"{killed['equal_to_one_machine']:,}"),
+        ("`iqa_zoo.score`", f"{overhead['iqa_zoo.score']:.1f} photos/s"),
+        ("Ray on the same cores, in turns", f"{overhead['ray']:.1f} photos/s"),
+        ("overhead after start-up", f"{100 * overhead['overhead']:.0f} %"),
+        (
+            "a million such photos, extrapolated",
+            f"{million['core_hours']:,.1f} core-hours; here {million['hours_here']:,.1f} "
+            "hours",
+        ),
+    ]
+    return f"{table((what, ''), facts)}\n{rates}"
+
+
 def colour_profiles() -> str:
     """What `benchmarks/colours.py` last recorded."""
     found = recorded("colours.json")
@@ -774,6 +807,7 @@ BLOCKS = {
     "models-pages": models_pages,
     "models-table": models_table,
     "public-names": public_names,
+    "ray-scale": ray_scale,
     "revived": revived,
     "score-jsonl": score_jsonl,
     "score-output": score_output,

@@ -79,7 +79,7 @@ def score(
         address: of the cluster, as `ray.init` takes it; "local" for processors of this
             machine. None for the cluster that this process is connected to, if any, or
             "local".
-        progress: called with the report before the first image and after each task.
+        progress: called with the report after each task.
 
     Returns:
         What was done.
