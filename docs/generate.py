@@ -499,8 +499,8 @@ def ray_scale() -> str:
         ("overhead after start-up", f"{100 * overhead['overhead']:.0f} %"),
         (
             "a million such photos, extrapolated",
-            f"{million['core_hours']:,.1f} core-hours; here {million['hours_here']:,.1f} "
-            "hours",
+            f"{million['core_hours']:,.1f} core-hours, "
+            f"{million['hours_here']:,.1f} hours here",
         ),
     ]
     return f"{table((what, ''), facts)}\n{rates}"
