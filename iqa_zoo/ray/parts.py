@@ -8,11 +8,11 @@ import re
 import secrets
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from importlib.metadata import version
 from io import BytesIO
 from types import TracebackType
 from typing import Any
 
-import iqa_zoo
 from iqa_zoo.errors import OutputError, UsageError
 from iqa_zoo.files import lock, write_bytes
 from iqa_zoo.ray.names import is_uri, open_uri, written
@@ -39,7 +39,7 @@ def schema(weights: Mapping[str, str]) -> Any:
         pa.field(name, kind, nullable=name not in ("path", "model"))
         for name, kind in kinds.items()
     ]
-    made = {"version": iqa_zoo.__version__, "weights": dict(weights)}
+    made = {"version": version("iqa_zoo"), "weights": dict(weights)}
     return pa.schema(fields, {_KEY: json.dumps(made)})
 
 
