@@ -8,6 +8,7 @@ import os
 import secrets
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -168,9 +169,17 @@ def described(entry: "Entry") -> dict[str, Any]:
 
 
 def _export(model: str, file: Path) -> None:
+    """Write the model alone: its report names this machine, and is not for a host."""
     import iqa_zoo
+    from iqa_zoo.cli.evaluate import counted
+    from iqa_zoo.engines.quiet import stay_quiet
 
-    iqa_zoo.export(model, file, to="mediapipe")
+    stay_quiet()  # TensorFlow says what it was compiled for
+    say(f"Exporting {model} for MediaPipe, which takes some minutes ...")
+    with tempfile.TemporaryDirectory(dir=file.parent) as folder:
+        made = Path(folder) / file.name
+        iqa_zoo.export(model, made, to="mediapipe", watch=counted("photo"))
+        made.rename(file)
 
 
 def _page_file(name: str) -> bytes:
