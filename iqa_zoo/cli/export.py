@@ -39,7 +39,7 @@ def _size(ctx: click.Context, param: click.Parameter, text: str | None) -> Any:
     "--calibrate",
     type=click.Path(exists=True, file_okay=False),
     metavar="DIR",
-    help="For int8: a folder of 100 photos or more, like those that the file will see.",
+    help="For int8: a folder of 32 photos or more, like those that the file will see.",
 )
 @click.option(
     "--size",

@@ -2,12 +2,13 @@
 
 import contextlib
 import json
+import logging
 import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,12 +19,17 @@ from iqa_zoo.exporting.graphs import Made, Run, Subject, subject
 from iqa_zoo.files import sync_folder, write_bytes
 from iqa_zoo.images import fit_by
 
+if TYPE_CHECKING:
+    from iqa_zoo.exporting.int8 import Found
+
+logger = logging.getLogger("iqa_zoo")
+
 TARGETS = ("savedmodel", "tflite", "mediapipe", "onnx")
 QUANTIZATIONS = tuple(parity.BOUNDS)
 #: What a target is taken to be where only the file's name is given.
 SUFFIXES = {".tflite": "tflite", ".onnx": "onnx"}
 #: So many photos at least set the ranges of int8.
-CALIBRATION = 100
+CALIBRATION = 32
 
 _Path = str | os.PathLike[str]
 _Watch = Callable[[Iterable[Any], int], Iterable[Any]]
@@ -56,7 +62,7 @@ def export(
             "onnx" (the extra `onnx`). None for what the name's suffix says.
         quantize: "none", or for the first two "float16" (weights of 16 bits),
             "dynamic" (weights of 8 bits) or "int8" (all of 8 bits).
-        calibrate: for int8, a folder of 100 photos or more, like those that the file
+        calibrate: for int8, a folder of 32 photos or more, like those that the file
             will see.
         size: height and width of the network's input; None for the card's.
         reduce: whether the file takes pictures `reduction.TIMES` as long a side and
@@ -87,15 +93,17 @@ def export(
     given = subject(model, size)
     reduce = target == "mediapipe" if reduce is None else reduce
     chosen = samples.photos(photos)
-    network = None
+    ranges = None
     if calibrate is not None:
-        from iqa_zoo.exporting.int8 import quantised
+        from iqa_zoo.exporting.int8 import measured
 
         names = samples.enough(calibrate, CALIBRATION, "calibrate")
-        network = quantised(
-            given, (fit_by(given.rule, pixels) for pixels in samples.readable(names))
+        logger.info("Finding the ranges for 8 bits on photos of %s.", calibrate)
+        spread = samples.readable(names[:: -(-len(names) // CALIBRATION)])
+        ranges = measured(
+            given.network, (fit_by(given.rule, pixels) for pixels in spread)
         )
-    with _making(given, target, path, quantize, reduce, network) as made:
+    with _making(given, target, path, quantize, reduce, ranges) as made:
         found = report.report(given, made, target, quantize, reduce, chosen, watch)
         parity.check(found["parity"], given.entry.name, quantize)
         _keep(path, made, found)
@@ -155,7 +163,7 @@ def _making(
     path: Path,
     quantize: str,
     reduce: bool,
-    network: Any,
+    ranges: "Found | None",
 ) -> Iterator[Made]:
     """What is to be written; a SavedModel in a folder beside it that goes away."""
     if target == "savedmodel":
@@ -192,9 +200,9 @@ def _making(
 
     plain = None
     if reduce:
-        bare = to_tflite.tflite(given, quantize, reduce=False, network=network)
+        bare = to_tflite.tflite(given, quantize, reduce=False, found=ranges)
         plain = _runner(bare, given)
-    content = to_tflite.tflite(given, quantize, reduce=reduce, network=network)
+    content = to_tflite.tflite(given, quantize, reduce=reduce, found=ranges)
     operators = parity.operators(content)
     if target == "mediapipe":
         content = to_tflite.mediapipe(content, given)

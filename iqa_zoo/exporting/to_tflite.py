@@ -3,13 +3,13 @@
 from typing import TYPE_CHECKING, Any
 
 from iqa_zoo.engines.convert import converted
-from iqa_zoo.engines.litert import LiteRT
 from iqa_zoo.exporting import metadata
 from iqa_zoo.exporting.graphs import Subject
+from iqa_zoo.exporting.half import halved
 from iqa_zoo.exporting.reduction import TIMES, reduced
 
 if TYPE_CHECKING:
-    import keras
+    from iqa_zoo.exporting.int8 import Found
 
 
 def tflite(
@@ -17,7 +17,7 @@ def tflite(
     quantize: str,
     *,
     reduce: bool,
-    network: "keras.Model | None" = None,
+    found: "Found | None" = None,
 ) -> bytes:
     """A LiteRT file of built-in operators for one photo.
 
@@ -28,32 +28,36 @@ def tflite(
         subject: the network.
         quantize: "none", "float16" (weights), "dynamic" (weights of 8 bits) or "int8".
         reduce: whether the input is `reduction.TIMES` as long a side as the network's.
-        network: for int8, what `int8.quantised` made of the subject's network.
+        found: for int8, what `int8.measured` found on photos.
 
     Raises:
         WeightsError: the network has an operator that is not built into LiteRT.
         OutputError: the folder of temporary files does not take the network.
     """
     height, width = subject.size
+    network = subject.network
+    if found is not None:
+        from iqa_zoo.exporting.int8 import fake_quantised
+
+        network = fake_quantised(network, found, raw=not reduce)
     times = TIMES if reduce else 1
 
     def prepare(converter: Any) -> None:
         import tensorflow as tf
 
-        if quantize != "none":
+        if quantize in ("dynamic", "int8"):
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        if quantize == "float16":
-            converter.target_spec.supported_types = [tf.float16]
         if quantize == "int8" and not reduce:
             converter.inference_input_type = tf.uint8
 
-    return converted(
-        network or subject.network,
+    content = converted(
+        network,
         (times * height, times * width),
         subject.output,
         before=reduced if reduce else None,
         prepare=prepare,
     )
+    return halved(content) if quantize == "float16" else content
 
 
 def mediapipe(content: bytes, subject: Subject) -> bytes:
@@ -74,8 +78,3 @@ def mediapipe(content: bytes, subject: Subject) -> bytes:
         labels=subject.labels,
         output=subject.output,
     )
-
-
-def engine(content: bytes, subject: Subject) -> LiteRT:
-    """What runs such a file."""
-    return LiteRT(content, subject.output, subject.entry.name)
