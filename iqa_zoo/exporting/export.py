@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from iqa_zoo.engines.litert import LiteRT
 from iqa_zoo.errors import OutputError, UnknownNameError, UsageError
 from iqa_zoo.exporting import parity, report, samples
-from iqa_zoo.exporting.graphs import Made, Run, Subject, subject
+from iqa_zoo.exporting.graphs import Made, Subject, subject
 from iqa_zoo.files import sync_folder, write_bytes
 from iqa_zoo.images import fit_by
 
@@ -201,7 +200,7 @@ def _making(
     plain = None
     if reduce:
         bare = to_tflite.tflite(given, quantize, reduce=False, found=ranges)
-        plain = _runner(bare, given)
+        plain = to_tflite.runner(bare, given)
     content = to_tflite.tflite(given, quantize, reduce=reduce, found=ranges)
     operators = parity.operators(content)
     if target == "mediapipe":
@@ -209,19 +208,8 @@ def _making(
     times = TIMES if reduce else 1
     height, width = given.size
     size = (times * height, times * width)
-    run = _runner(content, given)
+    run = to_tflite.runner(content, given)
     yield Made(content, size, run, operators=operators, plain=plain)
-
-
-def _runner(content: bytes, given: Subject) -> Run:
-    """What runs a LiteRT file."""
-    engine = LiteRT(content, given.output, given.entry.name)
-
-    def run(pixels: np.ndarray, threads: int = 1) -> np.ndarray:
-        answer: np.ndarray = engine.predict([pixels], threads)[0]
-        return answer
-
-    return run
 
 
 def _keep(path: Path, made: Made, found: dict[str, Any]) -> None:

@@ -81,7 +81,7 @@ def report(
     def score(run: Run) -> parity.Answer:
         return lambda pixels: given.score(run(pixels, cores()))
 
-    network = _network(given, made.size, reduce)
+    network = in_tensorflow(given, made.size, reduce)
     found["parity"] = parity.compare(
         inputs(), score(network), score(made.run), quantize, high - low
     )
@@ -107,7 +107,7 @@ def _bytes(content: bytes | Path) -> int:
     return sum(file.stat().st_size for file in content.rglob("*") if file.is_file())
 
 
-def _network(given: Subject, size: tuple[int, int], reduce: bool) -> Run:
+def in_tensorflow(given: Subject, size: tuple[int, int], reduce: bool) -> Run:
     """The network in TensorFlow, with the reduction before it or without."""
     import tensorflow as tf
 
@@ -136,7 +136,7 @@ def _reading(
     photos: str | os.PathLike[str] | None,
 ) -> dict[str, Any]:
     """How far the file's scores of photos are from the library's, which reads them."""
-    library = _network(given, given.size, False)
+    library = in_tensorflow(given, given.size, False)
     mine, theirs, bare = [], [], []
     for pixels in samples.sizes(photos):
         mine.append(given.score(library(fit_by(given.rule, pixels), 0)))

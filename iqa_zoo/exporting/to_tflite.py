@@ -2,9 +2,12 @@
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from iqa_zoo.engines.convert import converted
+from iqa_zoo.engines.litert import LiteRT
 from iqa_zoo.exporting import metadata
-from iqa_zoo.exporting.graphs import Subject
+from iqa_zoo.exporting.graphs import Run, Subject
 from iqa_zoo.exporting.half import halved
 from iqa_zoo.exporting.reduction import TIMES, reduced
 
@@ -78,3 +81,14 @@ def mediapipe(content: bytes, subject: Subject) -> bytes:
         labels=subject.labels,
         output=subject.output,
     )
+
+
+def runner(content: bytes, given: Subject) -> Run:
+    """What runs a LiteRT file."""
+    engine = LiteRT(content, given.output, given.entry.name)
+
+    def run(pixels: np.ndarray, threads: int = 1) -> np.ndarray:
+        answer: np.ndarray = engine.predict([pixels], threads)[0]
+        return answer
+
+    return run
