@@ -63,7 +63,8 @@ def check(params: Mapping[str, Any]) -> None:
             raise click.UsageError(f"{option} does not go with --ray.")
     if not ADDRESS.fullmatch(params["address"]):
         raise click.UsageError(
-            f"--ray: {params['address']} is no address. Give HOST:PORT, auto, or nothing."
+            f"--ray: {params['address']} is no address. Give HOST:PORT or auto, or "
+            "nothing."
         )
     if params["out"] is None:
         raise click.UsageError("--ray needs --out DIR, a folder for Parquet files.")
