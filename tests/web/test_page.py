@@ -173,9 +173,13 @@ def test_scores_are_those_of_the_library(new_page, photos):
     assert found.max() <= 0.1, found
 
 
-@OTHER_PIXELS
 @pytest.mark.parametrize(
-    "count", [8, pytest.param(100, marks=pytest.mark.slow)], ids="{}photos".format
+    "count",
+    [
+        pytest.param(8, marks=OTHER_PIXELS),
+        pytest.param(100, marks=pytest.mark.slow),
+    ],
+    ids="{}photos".format,
 )
 def test_scores_of_clive_are_those_of_the_library(new_page, clive, count):
     files = sorted(map(str, clive.glob("images/*")))
