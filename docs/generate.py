@@ -26,6 +26,7 @@ from iqa_zoo.comparing.metrics import metric_card, metric_names
 from iqa_zoo.data import datasets
 from iqa_zoo.distortions import KINDS, LEVELS
 from iqa_zoo.errors import IMAGE_CODES
+from iqa_zoo.exporting import parity
 
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
@@ -506,6 +507,102 @@ def ray_scale() -> str:
     return f"{table((what, ''), facts)}\n{rates}"
 
 
+def export_bounds() -> str:
+    """What each quantization is, and how far off a file may be on 1 to 10."""
+    bits = {
+        "none": ("32", "32"),
+        "float16": ("16, biases 32", "32"),
+        "dynamic": ("8", "8 where LiteRT can, else 32"),
+        "int8": ("8", "8; pooling, head and softmax 32"),
+    }
+    form = {
+        "max": "largest difference {:.2g}",
+        "mean": "mean difference {:.2g}",
+        "srocc": "SROCC {:g}",
+    }
+    rows = []
+    for name, bounds in parity.BOUNDS.items():
+        limits = [
+            form[key].format(value if key == "srocc" else 9 * value)
+            for key, value in bounds.items()
+        ]
+        rows.append((f"`{name}`", *bits[name], ", ".join(limits)))
+    titles = ("`--quantize`", "bits of weights", "bits of sums")
+    return table((*titles, "allowed, on a scale of 1 to 10"), rows)
+
+
+def export_table() -> str:
+    """What `benchmarks/export.py` last recorded."""
+    found = recorded("export.json")
+    rows, before = [], None
+    for row in found["rows"]:
+        rows.append(
+            (
+                f"`{row['model']}`" if row["model"] != before else "",
+                f"`{row['quantize']}`" + ("" if row["within"] else ", refused"),
+                f"{row['bytes'] / 1e6:.2f} MB",
+                f"{row['mean']:.2g}",
+                f"{row['max']:.2g}",
+                f"{row['srocc']:.4f}",
+                *(
+                    f"{row[f'ms_{threads}']:.1f} ms, {row[f'speedup_{threads}']:.2f}"
+                    for threads in (1, 2)
+                ),
+            )
+        )
+        before = row["model"]
+    titles = (
+        "model",
+        "`--quantize`",
+        "size",
+        "mean difference",
+        "largest",
+        "SROCC",
+        "one thread, times as fast",
+        "two threads",
+    )
+    what = f"{found['photos']} photos of LIVE In the Wild; {found['machine']}."
+    return f"{what}\n\n{table(titles, rows)}"
+
+
+def mediapipe_gap() -> str:
+    """What `benchmarks/mediapipe_gap.py` last recorded."""
+    found = recorded("mediapipe.json")
+    sets = {"clive": "LIVE In the Wild", "other": "other sizes"}
+    rows = [
+        (
+            f"`{model}`",
+            f"{each[key]['photos']}, {said}",
+            *(
+                f"{each[key][f'{before}{figure}']:{form}}{unit}"
+                for before in ("", "plain_")
+                for figure, form, unit in (
+                    ("mean", ".4f", ""),
+                    ("max", ".3f", ""),
+                    ("ms", ".0f", " ms"),
+                )
+            ),
+        )
+        for model, each in found["models"].items()
+        for key, said in sets.items()
+    ]
+    figures = ("mean difference", "largest", "a photo takes")
+    titles = ("model", "photos", *figures, *(f"{name}, without" for name in figures))
+    model = next(iter(found["models"]))
+    sizes = [
+        (
+            row["name"],
+            f"{row['width']} × {row['height']}",
+            *(f"{row[key]:.2f}" for key in ("library", "mediapipe", "plain")),
+        )
+        for row in found["models"][model]["other"]["rows"]
+    ]
+    shown_sizes = table(
+        (f"photo, score by `{model}`", "size", "library", "MediaPipe", "without"), sizes
+    )
+    return f"{found['machine']}.\n\n{table(titles, rows)}\n{shown_sizes}"
+
+
 def colour_profiles() -> str:
     """What `benchmarks/colours.py` last recorded."""
     found = recorded("colours.json")
@@ -791,6 +888,8 @@ BLOCKS = {
     "diagnose-flags": diagnose_flags,
     "diagnose-levels": diagnose_levels,
     "distortions-table": distortions_table,
+    "export-bounds": export_bounds,
+    "export-table": export_table,
     "few-labels": few_labels,
     "fresh-user": fresh_user,
     "fusion": fusion,
@@ -801,6 +900,7 @@ BLOCKS = {
     "measures-short": measures_short,
     "measures-table": measures_table,
     "measures-speed": measures_speed,
+    "mediapipe-gap": mediapipe_gap,
     "metrics-agreement": metrics_agreement,
     "metrics-speed": metrics_speed,
     "metrics-table": metrics_table,
