@@ -541,11 +541,10 @@ def export_table() -> str:
                 f"`{row['model']}`" if row["model"] != before else "",
                 f"`{row['quantize']}`" + ("" if row["within"] else ", refused"),
                 f"{row['bytes'] / 1e6:.2f} MB",
-                f"{row['mean']:.2g}",
-                f"{row['max']:.2g}",
+                f"{row['mean']:.2g} ({row['max']:.2g})",
                 f"{row['srocc']:.4f}",
                 *(
-                    f"{row[f'ms_{threads}']:.1f} ms, {row[f'speedup_{threads}']:.2f}"
+                    f"{row[f'ms_{threads}']:.1f} ms ({row[f'speedup_{threads}']:.2f})"
                     for threads in (1, 2)
                 ),
             )
@@ -555,10 +554,9 @@ def export_table() -> str:
         "model",
         "`--quantize`",
         "size",
-        "mean difference",
-        "largest",
+        "mean (largest) difference",
         "SROCC",
-        "one thread, times as fast",
+        "one thread (times as fast as 32 bits)",
         "two threads",
     )
     what = f"{found['photos']} photos of LIVE In the Wild; {found['machine']}."
@@ -569,25 +567,28 @@ def mediapipe_gap() -> str:
     """What `benchmarks/mediapipe_gap.py` last recorded."""
     found = recorded("mediapipe.json")
     sets = {"clive": "LIVE In the Wild", "other": "other sizes"}
+
+    def cells(figures: dict, before: str) -> list[str]:
+        mean, largest, ms = (figures[f"{before}{key}"] for key in ("mean", "max", "ms"))
+        return [f"{mean:.4f} ({largest:.3f})", f"{ms:.0f} ms"]
+
     rows = [
         (
-            f"`{model}`",
+            f"`{model}`" if key == "clive" else "",
             f"{each[key]['photos']}, {said}",
-            *(
-                f"{each[key][f'{before}{figure}']:{form}}{unit}"
-                for before in ("", "plain_")
-                for figure, form, unit in (
-                    ("mean", ".4f", ""),
-                    ("max", ".3f", ""),
-                    ("ms", ".0f", " ms"),
-                )
-            ),
+            *(cell for before in ("", "plain_") for cell in cells(each[key], before)),
         )
         for model, each in found["models"].items()
         for key, said in sets.items()
     ]
-    figures = ("mean difference", "largest", "a photo takes")
-    titles = ("model", "photos", *figures, *(f"{name}, without" for name in figures))
+    titles = (
+        "model",
+        "photos",
+        "mean (largest) difference",
+        "a photo takes",
+        "without: difference",
+        "takes",
+    )
     model = next(iter(found["models"]))
     sizes = [
         (
@@ -597,10 +598,9 @@ def mediapipe_gap() -> str:
         )
         for row in found["models"][model]["other"]["rows"]
     ]
-    shown_sizes = table(
-        (f"photo, score by `{model}`", "size", "library", "MediaPipe", "without"), sizes
-    )
-    return f"{found['machine']}.\n\n{table(titles, rows)}\n{shown_sizes}"
+    by_size = ("photo", "width × height", f"score by `{model}`", "MediaPipe", "without")
+    scores = table(by_size, sizes)
+    return f"{found['machine']}.\n\n{table(titles, rows)}\n{scores}"
 
 
 def colour_profiles() -> str:
