@@ -15,8 +15,9 @@ import numpy as np
 from machine import machine
 
 from iqa_zoo.exporting.reduction import FIRST_STEP, TIMES
+from iqa_zoo.exporting.stretching import stretch
 from iqa_zoo.files import write_bytes
-from iqa_zoo.images import find_images, fit_image, read_image, stretch
+from iqa_zoo.images import find_images, fit_image, read_image
 
 SIDE = 500  # of the network's input
 PHOTOS, ROWS = 15, 200

@@ -98,7 +98,7 @@ def export(
 
         names = samples.enough(calibrate, CALIBRATION, "calibrate")
         logger.info("Finding the ranges for 8 bits on photos of %s.", calibrate)
-        spread = samples.readable(names[:: -(-len(names) // CALIBRATION)])
+        spread = samples.readable(names[:: len(names) // CALIBRATION], CALIBRATION)
         ranges = measured(
             given.network, (fit_by(given.rule, pixels) for pixels in spread)
         )

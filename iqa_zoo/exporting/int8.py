@@ -172,6 +172,7 @@ def _side_by_side(network: keras.Model, images: np.ndarray) -> Found:
             ranges[name] = (-zero * scale, (255 - zero) * scale)
             rounded[output] = (q[0] - zero) * scale
         elif isinstance(layer, CONVOLUTIONS):
+            _check_plain(layer, network.name)
             kernel, bias = _folded(layer, norm)
             act = activation or tf.identity
             real[output] = act(_convolved(layer, x[0], kernel) + bias)
@@ -219,6 +220,19 @@ def _steps(network: keras.Model) -> Iterator[_Step]:
         yield _Step(layer, *fused, inputs, id(tensor))
 
 
+def _check_plain(layer: keras.Layer, name: str) -> None:
+    """Raise UsageError for a convolution that is computed otherwise than here."""
+    if (
+        layer.activation is not keras.activations.linear
+        or set(layer.dilation_rate) != {1}
+        or getattr(layer, "groups", 1) != 1
+    ):
+        raise UsageError(
+            f"{name} cannot have 8 bits: {layer.name} has groups, a dilation or an "
+            "activation of its own. Export it as float16."
+        )
+
+
 def _shift(wanted: Any, sums: Any, activation: keras.Layer | None) -> Any:
     """What `sums` need for the means of their channels, activated, to be `wanted`'s."""
     every = max(1, wanted.shape[1] // _SIDE)
@@ -240,15 +254,15 @@ def _folded(
     layer: keras.Layer, norm: keras.Layer | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Kernel and bias of a convolution and its batch normalisation as one."""
-    kernel = np.array(layer.kernel)
-    bias = np.array(layer.bias) if layer.use_bias else np.float32(0)
+    kernel = layer.kernel.numpy()
+    bias = layer.bias.numpy() if layer.use_bias else np.float32(0)
     if norm is None:
         return kernel, bias
-    gain = 1 / np.sqrt(np.array(norm.moving_variance) + norm.epsilon)
+    gain = 1 / np.sqrt(norm.moving_variance.numpy() + norm.epsilon)
     if norm.scale:
-        gain = gain * np.array(norm.gamma)
-    shift = np.array(norm.beta) if norm.center else np.float32(0)
-    bias = (bias - np.array(norm.moving_mean)) * gain + shift
+        gain = gain * norm.gamma.numpy()
+    shift = norm.beta.numpy() if norm.center else np.float32(0)
+    bias = (bias - norm.moving_mean.numpy()) * gain + shift
     deep = isinstance(layer, layers.DepthwiseConv2D)
     kernel = kernel * (gain[:, np.newaxis] if deep else gain)
     return kernel.astype(np.float32), bias.astype(np.float32)

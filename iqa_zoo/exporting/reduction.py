@@ -17,7 +17,7 @@ little.
 import math
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -30,20 +30,28 @@ TIMES = 4
 #: has `TIMES` of them, from 0.
 FIRST_STEP = -1
 
-# Every so many lines are looked at.
+# Every so many lines are looked at, in green.
 _LINES = 16
-# Squared grey levels: a few hard edges must not outweigh all texture; and what rounding
-# to whole levels leaves of second differences that vanish, (1 + 4 + 1) / 12.
-_MOST, _ROUNDING = 400.0, 0.5
-# Shares of the energy that go with a frequency: for photos of up to half the input they
-# are 0.5 and more; up to the input, where it shows up mirrored, 0.15 and more. Measured
-# on photos of LIVE In the Wild at 36 widths.
-_SURE, _LIKELY = 0.5, 0.15
+# Second differences are taken over so many pixels each way. In smooth photos those over
+# one drown in what rounding to whole levels leaves of them, (1 + 4 + 1) / 12 squared
+# levels; in others a few hard edges must not outweigh all texture.
+_SPANS = (1, 2, 3)
+_ROUNDING, _MOST = 0.5, 400.0
+# Shares of the energy that go with a photo's length, summed over the spans, are this
+# and more where it is so many times the network's input or less. Photos longer than
+# half the file's input have their frequency mirrored, and for span 1 a share of
+# `_MIRRORED` and more, until they are as long as that input. Measured on photos of LIVE
+# In the Wild and Kodak's, sharp and blurred, at 36 lengths. Those of short photos are
+# larger, and the blocks of JPEG files have an eighth of a photo's frequency.
+_SURE = ((0.5, 1.5), (0.8, 0.7), (1.0, 0.45), (1.2, 0.45), (1.5, 0.6), (1.8, 0.65))
+_MIRRORED = 0.15
 # Lower frequencies are those of what is in the picture.
 _LEAST = 64
-# A photo larger than the input leaves no trace. It is taken to be so many times as
-# large as the network's input, as are those of 12 megapixels and 500 pixels.
-_LARGE = 7.0
+# Where there is no trace: with less energy than this, in squared levels, the photo is
+# smooth, and probably as long as the network's input or shorter; else it is longer than
+# the file's input, and taken to be as many times the network's as those of 12
+# megapixels and 500 pixels are.
+_SMOOTH, _LARGE = 0.1, 7.0
 
 
 def reduced(picture: "tf.Tensor") -> "tf.Tensor":
@@ -72,23 +80,42 @@ def _length(lines: "tf.Tensor") -> "tf.Tensor":
     import tensorflow as tf
 
     count = int(lines.shape[1])
-    second = lines[:, :-2] - 2 * lines[:, 1:-1] + lines[:, 2:]
-    energy = tf.minimum(tf.square(second), _MOST)
-    energy = tf.nn.relu(tf.reduce_mean(energy, 0) - _ROUNDING)
-    total = tf.maximum(tf.reduce_sum(energy), 0.05 * count)
-    shares = _cosines(tf.pad(energy, [[1, 1]]), count) / total
-
+    energies = [_energy(lines, span) for span in _SPANS]
+    # Divided by their sums, which those of smooth photos are hardly above nothing.
+    parts = [
+        energy / tf.maximum(tf.reduce_sum(energy), 0.05 * count) for energy in energies
+    ]
     frequencies = _frequencies(count)
     known = (frequencies >= _LEAST) & (frequencies <= count // 2)
-    shares = tf.where(known, shares, -1.0)
-    best = tf.reduce_max(shares)
+    every, first = (
+        tf.where(known, _cosines(values, count), -1.0)
+        for values in (tf.add_n(parts), parts[0])
+    )
+    lengths, shares = zip(*_SURE, strict=True)
+    sure = every >= np.interp(frequencies * TIMES / count, lengths, shares).astype(
+        np.float32
+    )
+    best = tf.reduce_max(first)
 
-    def lowest(share: Any) -> "tf.Tensor":
-        return tf.reduce_min(tf.where(shares >= share, frequencies, 2.0 * count))
+    def lowest(chosen: "tf.Tensor") -> "tf.Tensor":
+        return tf.reduce_min(tf.where(chosen, frequencies, 2.0 * count))
 
-    small = lowest(_SURE)
-    mirrored = tf.where(best >= _LIKELY, count - lowest(best), _LARGE * count / TIMES)
-    return tf.where(best >= _SURE, small, mirrored) * (TIMES / count)
+    is_smooth = tf.reduce_mean(energies[0]) < _SMOOTH
+    untraced = tf.where(is_smooth, 1.0, _LARGE) * (count / TIMES)
+    long = tf.where(
+        (best >= _MIRRORED) & ~is_smooth, count - lowest(first >= best), untraced
+    )
+    short = lowest(sure)
+    return tf.where(short < count, short, long) * (TIMES / count)
+
+
+def _energy(lines: "tf.Tensor", span: int) -> "tf.Tensor":
+    """Squared second differences over `span` pixels, means of all lines, (count,)."""
+    import tensorflow as tf
+
+    second = lines[:, : -2 * span] - 2 * lines[:, span:-span] + lines[:, 2 * span :]
+    energy = tf.reduce_mean(tf.minimum(tf.square(second), _MOST), 0)
+    return tf.pad(tf.nn.relu(energy - _ROUNDING), [[span, span]])
 
 
 def _cosines(values: "tf.Tensor", count: int) -> "tf.Tensor":

@@ -17,8 +17,9 @@ from PIL import Image
 from iqa_zoo.evaluation import plots
 from iqa_zoo.exporting import parity, samples
 from iqa_zoo.exporting.graphs import Made, Run, Subject
+from iqa_zoo.exporting.stretching import stretch
 from iqa_zoo.files import sha256
-from iqa_zoo.images import fit_by, stretch
+from iqa_zoo.images import fit_by
 from iqa_zoo.threads import cores, machine
 
 _LIBRARIES = {"onnx": ("onnx", "tf2onnx", "onnxruntime"), "savedmodel": ()}

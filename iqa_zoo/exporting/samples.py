@@ -57,12 +57,13 @@ def photos(folder: str | os.PathLike[str] | None) -> Photos:
     at two levels: 204 pictures.
 
     Raises:
-        UsageError: the folder has fewer than `LEAST` images.
+        UsageError: the folder has fewer than `LEAST` images; or, once they have been
+            gone through, fewer of them can be read.
     """
     if folder is None:
         return Photos(None, 4 * (1 + len(LEVELS) * len(_kinds())), _distorted())
     names = enough(folder, LEAST, "photos")
-    return Photos(folder, len(names), readable(names))
+    return Photos(folder, len(names), readable(names, LEAST))
 
 
 def enough(folder: str | os.PathLike[str], least: int, option: str) -> list[str]:
@@ -81,13 +82,26 @@ def enough(folder: str | os.PathLike[str], least: int, option: str) -> list[str]
     return names[::step]
 
 
-def readable(names: list[str]) -> Iterator[Pixels]:
-    """The pixels of images, of those that can be read."""
+def readable(names: list[str], least: int = 1) -> Iterator[Pixels]:
+    """The pixels of images, of those that can be read.
+
+    Raises:
+        UsageError: those were fewer than `least`, when all have been tried.
+    """
+    count, reason = 0, ""
     for name in names:
         try:
-            yield read_image(name)
-        except ImageError:  # a folder of photos may hold one that is damaged
+            pixels = read_image(name)
+        except ImageError as error:  # a folder of photos may hold one that is damaged
+            reason = f" {error}"
             continue
+        count += 1
+        yield pixels
+    if count < least:
+        raise UsageError(
+            f"Only {count} of {len(names)} images can be read; {least} are needed."
+            f"{reason}"
+        )
 
 
 def sizes(folder: str | os.PathLike[str] | None) -> Iterator[Pixels]:

@@ -26,7 +26,6 @@ from iqa_zoo.images.resizing import (
     fit_by,
     fit_image,
     opencv,
-    stretch,
 )
 
 __all__ = [
@@ -52,5 +51,4 @@ __all__ = [
     "opencv",
     "out_of_memory",
     "read_image",
-    "stretch",
 ]

@@ -165,20 +165,7 @@ def _nearest(image: Pixels, height: int, width: int) -> Pixels:
     return resized
 
 
-def stretch(image: Pixels, height: int, width: int) -> Pixels:
-    """`image` stretched as MediaPipe does: the rule "corner", for shrinking too.
-
-    New pixel i is interpolated linearly at i * old / new; what lies between two such
-    points of a larger image is lost.
-
-    Args:
-        image: uint8 `(height, width, 3)`.
-        height: the height wanted, in pixels.
-        width: likewise.
-
-    Returns:
-        uint8 `(height, width, 3)`.
-    """
+def _corner(image: Pixels, height: int, width: int) -> Pixels:
     cv2 = opencv()
     old_height, old_width = image.shape[:2]
     back = np.array([[old_width / width, 0, 0], [0, old_height / height, 0]])
@@ -209,4 +196,4 @@ def _opencv_memory(cv2: Any) -> Iterator[None]:
 #: The rules that a card may name.
 FIT_RULES: dict[str, Callable[..., Pixels]] = {"stretch": _stretch}
 SHRINK_RULES: dict[str, Resizer] = {"area": _area, "nearest": _nearest}
-ENLARGE_RULES: dict[str, Resizer] = {"corner": stretch, "nearest": _nearest}
+ENLARGE_RULES: dict[str, Resizer] = {"corner": _corner, "nearest": _nearest}
