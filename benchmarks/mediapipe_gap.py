@@ -69,9 +69,7 @@ print(json.dumps(found))
 def main() -> None:
     """Score all photos in both ways and record the differences."""
     shared, python = Path(sys.argv[1]), sys.argv[2]
-    names = list(find_images([str(shared / "clive")]))
-    chosen = np.random.default_rng(1).permutation(len(names))[:PHOTOS]
-    clive = [names[number] for number in sorted(chosen)]
+    clive = chosen(shared / "clive")
     results = {}
     with tempfile.TemporaryDirectory() as folder:
         others = made(shared / "kodak", Path(folder))
@@ -89,6 +87,13 @@ def main() -> None:
             }
             print(model, json.dumps(results[model]["other"]), flush=True)
     record("mediapipe.json", {"models": results})
+
+
+def chosen(folder: Path) -> list[str]:
+    """The names of `PHOTOS` photos of a folder."""
+    names = list(find_images([str(folder)]))
+    numbers = np.random.default_rng(1).permutation(len(names))[:PHOTOS]
+    return [names[number] for number in sorted(numbers)]
 
 
 def compared(

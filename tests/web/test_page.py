@@ -49,9 +49,6 @@ PHOTOS = (
     ("rocket", ""),
 )
 WAIT = 60_000  # milliseconds, on a machine that has other work
-OTHER_PIXELS = pytest.mark.xfail(
-    reason="as MediaPipe rounds them, the export mistakes the size of some photos"
-)
 PROGRAM = (sys.executable, "-m", "iqa_zoo", "web")
 
 
@@ -165,7 +162,6 @@ def differences(page, files) -> list[float]:
     return found
 
 
-@OTHER_PIXELS
 def test_scores_are_those_of_the_library(new_page, photos):
     files = [f"{name}{kind}.jpg" for name, kind in PHOTOS]
     found = np.abs(differences(new_page(), [str(photos / file) for file in files]))
@@ -176,7 +172,7 @@ def test_scores_are_those_of_the_library(new_page, photos):
 @pytest.mark.parametrize(
     "count",
     [
-        pytest.param(8, marks=OTHER_PIXELS),
+        8,
         pytest.param(100, marks=pytest.mark.slow),
     ],
     ids="{}photos".format,
