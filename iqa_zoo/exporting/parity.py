@@ -1,5 +1,6 @@
 """How far a file's answers are from its network's, and what it costs."""
 
+import math
 import statistics
 import time
 from collections import Counter
@@ -50,7 +51,8 @@ def compare(
     scaled = {key: value * width for key, value in bound.items() if key != "srocc"}
     return {
         **differences(pairs[:, 0], pairs[:, 1]),
-        "srocc": srocc(pairs[:, 0], pairs[:, 1]),
+        # Scores that are no numbers have no ranks.
+        "srocc": srocc(*pairs.T) if np.isfinite(pairs).all() else math.nan,
         "bound": {**bound, **scaled},
         "scores": pairs.round(5).tolist(),
     }
