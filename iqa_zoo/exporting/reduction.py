@@ -36,6 +36,8 @@ _LINES = 16
 # one drown in what rounding to whole levels leaves of them, (1 + 4 + 1) / 12 squared
 # levels; in others a few hard edges must not outweigh all texture.
 _SPANS = (1, 2, 3)
+# What each counts: that of one pixel has traces of longer photos too.
+_COUNT = (0.4, 1.0, 1.0)
 _ROUNDING, _MOST = 0.5, 400.0
 # Shares of the energy that go with a photo's length, summed over the spans, are this
 # and more where it is so many times the network's input or less. Photos longer than
@@ -43,7 +45,7 @@ _ROUNDING, _MOST = 0.5, 400.0
 # `_MIRRORED` and more, until they are as long as that input. Measured on photos of LIVE
 # In the Wild and Kodak's, sharp and blurred, at 36 lengths. Those of short photos are
 # larger, and the blocks of JPEG files have an eighth of a photo's frequency.
-_SURE = ((0.5, 1.5), (0.8, 0.7), (1.0, 0.45), (1.2, 0.45), (1.5, 0.6), (1.8, 0.65))
+_SURE = ((0.5, 1.2), (0.8, 0.6), (1.0, 0.4), (1.2, 0.4), (1.5, 0.33))
 _MIRRORED = 0.15
 # Lower frequencies are those of what is in the picture.
 _LEAST = 64
@@ -89,7 +91,10 @@ def _length(lines: "tf.Tensor") -> "tf.Tensor":
     known = (frequencies >= _LEAST) & (frequencies <= count // 2)
     every, first = (
         tf.where(known, _cosines(values, count), -1.0)
-        for values in (tf.add_n(parts), parts[0])
+        for values in (
+            tf.add_n([n * part for n, part in zip(_COUNT, parts, strict=True)]),
+            parts[0],
+        )
     )
     lengths, shares = zip(*_SURE, strict=True)
     sure = every >= np.interp(frequencies * TIMES / count, lengths, shares).astype(
