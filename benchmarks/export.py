@@ -2,7 +2,7 @@
 
     python benchmarks/export.py ../shared/data/clive
 
-Each model with weights of this project is written as a LiteRT file in every
+The default weights of this project's models are written as LiteRT files in every
 quantization. Scores are compared with Keras's on 200 photos of LIVE In the Wild; int8
 is calibrated on 32 others. Times are of one photo, all files of a model in turn.
 """
@@ -35,9 +35,9 @@ def main() -> None:
     pixels = [read_image(names[n]) for n in order[: PHOTOS + CALIBRATION]]
     rows = []
     for name, card in cards.own_cards().items():
-        for tag, weights in card.get("weights", {}).items():
-            if weights["kind"] == "own":
-                rows += figures(f"{name}.{tag}", pixels, options.rounds)
+        tag = card.get("default_weights")
+        if tag is not None and card["weights"][tag]["kind"] == "own":
+            rows += figures(f"{name}.{tag}", pixels, options.rounds)
     record("export.json", {"photos": PHOTOS, "rows": rows})
 
 
