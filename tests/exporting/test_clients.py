@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import iqa_zoo
+from iqa_zoo import registry
 from iqa_zoo.exporting import graphs, to_tflite
 from iqa_zoo.images import fit_by, read_image
 
@@ -46,7 +47,7 @@ def python_of(client: str) -> Path:
     return Path(CLIENTS) / client / "bin" / "python"
 
 
-def run(client: str, *words: object, folder: Path) -> str:
+def run_client(client: str, *words: object, folder: Path) -> str:
     """What a program of the client's prints; it sees nothing of this environment."""
     done = subprocess.run(
         [python_of(client), "-I", *map(str, words)],
@@ -74,9 +75,9 @@ def for_mediapipe(subject, tmp_path_factory):
     return file
 
 
-def by_mediapipe(file: Path, photos: list[Path]) -> list[float]:
+def by_mediapipe(file: Path, photos: list[Path]) -> np.ndarray:
     """The score of each photo as MediaPipe's Python has it."""
-    said = run("mediapipe", "-c", MEDIAPIPE, file, *photos, folder=file.parent)
+    said = run_client("mediapipe", "-c", MEDIAPIPE, file, *photos, folder=file.parent)
     scores = []
     for line in said.splitlines():
         _, rows = json.loads(line)
@@ -85,18 +86,21 @@ def by_mediapipe(file: Path, photos: list[Path]) -> list[float]:
         assert shares.sum() == pytest.approx(1, abs=1e-4)
         scores.append(float(shares @ np.arange(1, 11)))
     assert len(scores) == len(photos)
-    return scores
+    return np.array(scores)
 
 
-def by_library(photos: list[Path]) -> list[float]:
-    return [score.value for score in iqa_zoo.score(photos, MODEL)]
+def by_library(photos: list[Path], model: str | Path = MODEL) -> np.ndarray:
+    return np.array([score.value for score in iqa_zoo.score(photos, model)])
 
 
 def test_mediapipe_scores_photos_as_the_library_does(for_mediapipe, photos):
     files = sorted(photos.glob("*.jpg"))
-    apart = np.subtract(by_mediapipe(for_mediapipe, files), by_library(files))
-    print(f"mean {np.abs(apart).mean():.4f}, largest {np.abs(apart).max():.4f}")
-    assert np.abs(apart).mean() <= 0.03, apart
+    apart = np.abs(by_mediapipe(for_mediapipe, files) - by_library(files))
+    print(dict(zip([file.stem for file in files], apart.round(4), strict=True)))
+    # No filter finds again how noise of single pixels fell into slightly larger ones.
+    noisy = np.array([file.stem.endswith("_noise") for file in files])
+    assert apart[~noisy].mean() <= 0.03 and apart[~noisy].max() <= 0.1, apart
+    assert apart[noisy].mean() <= 0.15, apart
 
 
 @pytest.mark.parametrize(
@@ -107,28 +111,37 @@ def test_mediapipe_scores_photos_of_crowds_as_the_library_does(
 ):
     files = sorted((clive / "images").iterdir())
     files = files[:: len(files) // count][:count]
-    apart = np.subtract(by_mediapipe(for_mediapipe, files), by_library(files))
-    print(f"mean {np.abs(apart).mean():.4f}, largest {np.abs(apart).max():.4f}")
-    assert np.abs(apart).mean() <= 0.01, apart
+    apart = np.abs(by_mediapipe(for_mediapipe, files) - by_library(files))
+    print(f"mean {apart.mean():.4f}, largest {apart.max():.4f}")
+    assert apart.mean() <= 0.01, apart
 
 
-@pytest.fixture(scope="session")
-def plain(subject, tmp_path_factory):
-    python_of("litert")
-    file = tmp_path_factory.mktemp("clients") / "plain.tflite"
-    file.write_bytes(to_tflite.tflite(subject, "none", reduce=False))
-    return file
-
-
-def test_ten_lines_with_litert_and_numpy_alone(plain, subject, photos, tmp_path):
+def check_ten_lines(file: Path, photos: Path, model: str | Path) -> None:
+    """The docs' lines print the library's scores."""
     script = photos.parent / "score_tflite.py"
     code = script.read_text().split('"""')[2]
     assert len([line for line in code.splitlines() if line]) <= 10
+    rule = registry.resolve(str(model)).input
     files = sorted(photos.glob("*.jpg"))[:3]
-    for file, wanted in zip(files, by_library(files), strict=True):
-        np.save(tmp_path / "pixels.npy", fit_by(subject.rule, read_image(file)))
-        said = run("litert", script, plain, "pixels.npy", folder=tmp_path)
+    for photo, wanted in zip(files, by_library(files, model), strict=True):
+        np.save(file.with_name("pixels.npy"), fit_by(rule, read_image(photo)))
+        said = run_client("litert", script, file, "pixels.npy", folder=file.parent)
         assert float(said) == pytest.approx(wanted, abs=1e-3)
+
+
+def test_ten_lines_with_litert_and_numpy_alone(run, few, tmp_path):
+    python_of("litert")
+    iqa_zoo.export(run, tmp_path / "app.tflite", photos=few)
+    check_ten_lines(tmp_path / "app.tflite", few, run)
+
+
+@pytest.mark.slow
+def test_ten_lines_score_by_a_real_model(subject, photos, tmp_path):
+    python_of("litert")
+    (tmp_path / "app.tflite").write_bytes(
+        to_tflite.tflite(subject, "none", reduce=False)
+    )
+    check_ten_lines(tmp_path / "app.tflite", photos, MODEL)
 
 
 def test_the_environments_hold_no_more_than_a_user_has(tmp_path):
@@ -136,5 +149,5 @@ def test_the_environments_hold_no_more_than_a_user_has(tmp_path):
         "import importlib.metadata as m; print(*[d.name for d in m.distributions()])"
     )
     for client in ("litert", "mediapipe"):
-        names = run(client, "-c", listed, folder=tmp_path).lower().split()
+        names = run_client(client, "-c", listed, folder=tmp_path).lower().split()
         assert not {"iqa_zoo", "iqa-zoo", "tensorflow", "keras"} & set(names)

@@ -130,9 +130,16 @@ def test_for_mediapipe(run, few, tmp_path):
     assert found["reading"]["mean"] <= found["reading"]["max"]
     assert found["reading"]["without_reduction"]["photos"] == 16
     assert found["latency_ms_without_reduction"]["1"] > 0
-    assert b"TFLITE_METADATA" in (tmp_path / "m.tflite").read_bytes()
+    content = (tmp_path / "m.tflite").read_bytes()
+    assert b"TFLITE_METADATA" in content
+    engine = LiteRT(content, "distribution", "m")
+    white = np.full(found["input"]["shape"], 255, np.uint8)
+    network = registry.load_network(str(run), size=SIZE)
+    wanted = network(np.full((1, *SIZE, 3), 255, np.float32), training=False)
+    np.testing.assert_allclose(engine.predict(white), wanted, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_int8(run, few, tmp_path):
     found = iqa_zoo.export(
         run,
@@ -319,10 +326,10 @@ def test_an_operator_that_litert_lacks_is_named(entry, few, tmp_path, monkeypatc
     assert names_in(tmp_path) == []
 
 
-@pytest.mark.parametrize("to", ["tflite", "savedmodel"])
-def test_a_file_that_is_too_far_off_is_not_kept(
-    run, few, quick, tmp_path, monkeypatch, to
-):
+@pytest.mark.parametrize(
+    "to", ["tflite", pytest.param("savedmodel", marks=pytest.mark.slow)]
+)
+def test_a_file_too_far_off_is_not_kept(run, few, quick, tmp_path, monkeypatch, to):
     monkeypatch.setattr(parity, "BOUNDS", {"none": {"max": -1.0}})
     with pytest.raises(ExportError, match=r"largest difference .* above -9") as caught:
         iqa_zoo.export(run, tmp_path / "m", to=to, photos=few)

@@ -24,7 +24,6 @@ WITHIN = {
     "dynamic": (0.06, 0.2),
     "int8": (0.06, 0.3),
 }
-ODD = pytest.mark.slow  # the reduction takes long to convert
 
 
 @pytest.fixture(scope="module")
@@ -75,10 +74,8 @@ def test_litert(files, quantize, images, scores):
     ("quantize", "reduce"),
     [
         *((quantize, False) for quantize in WITHIN),
-        ("none", True),
-        pytest.param("float16", True, marks=ODD),
-        pytest.param("dynamic", True, marks=ODD),
-        pytest.param("int8", True, marks=ODD),
+        # The reduction takes long to convert.
+        *(pytest.param(quantize, True, marks=pytest.mark.slow) for quantize in WITHIN),
     ],
 )
 def test_names_and_shapes_in_litert(files, quantize, reduce):
@@ -229,6 +226,7 @@ def test_outputs_keep_their_names(entry, images, tmp_path):
             np.testing.assert_allclose(answer[name], value, atol=1e-4, err_msg=name)
 
 
+@pytest.mark.slow
 def test_a_file_that_reduces_takes_what_mediapipe_makes_of_photos(
     files, photos, convolutions
 ):

@@ -40,6 +40,7 @@ def test_ranges_and_shifts_of_every_layer(convolutions, found):
     assert 0 <= found.ranges["stem_relu6"][1] <= 6
 
 
+@pytest.mark.slow
 def test_shifts_keep_the_means_of_channels(convolutions, images, entry):
     """Those of the last map, into which all roundings went, in the file itself."""
     from iqa_zoo.engines.litert import LiteRT
