@@ -603,6 +603,22 @@ def mediapipe_gap() -> str:
     return f"{found['machine']}.\n\n{table(titles, rows)}\n{scores}"
 
 
+def browser_gap() -> str:
+    """What `benchmarks/browser_gap.py` last recorded."""
+    found = recorded("browser.json")
+    sets = {"clive": "LIVE In the Wild", "other": "other sizes"}
+    rows = [
+        (
+            f"{found[key]['photos']}, {said}",
+            f"{found[key]['mean']:.4f}",
+            f"{found[key]['max']:.3f}",
+        )
+        for key, said in sets.items()
+    ]
+    titles = ("photos", "mean difference to the library's scores", "largest")
+    return f"Chromium {found['chromium']}.\n\n{table(titles, rows)}"
+
+
 def colour_profiles() -> str:
     """What `benchmarks/colours.py` last recorded."""
     found = recorded("colours.json")
@@ -877,6 +893,7 @@ def table(titles: tuple, rows: list) -> str:
 
 
 BLOCKS = {
+    "browser-gap": browser_gap,
     "calibration": calibration,
     "clive-splits": clive_splits,
     "clive-tries": clive_tries,
