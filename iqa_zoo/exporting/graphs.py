@@ -10,7 +10,7 @@ import numpy as np
 from iqa_zoo import registry
 from iqa_zoo.engines import float32
 from iqa_zoo.errors import UsageError
-from iqa_zoo.opinions import mean_and_std
+from iqa_zoo.opinions import bin_values, mean_and_std
 
 if TYPE_CHECKING:
     import keras
@@ -51,8 +51,8 @@ class Subject(NamedTuple):
         """What the numbers of the output stand for: scores, or the score itself."""
         if self.output != "distribution":
             return [self.output]
-        bins = self.network.output_shape[-1]
-        return [f"{score:g}" for score in np.linspace(*self.scale, bins)]
+        bins = self.entry.output["bins"]
+        return [f"{score:g}" for score in bin_values(self.scale, bins)]
 
     def score(self, answer: np.ndarray) -> float:
         """The score that the output of one photo, (bins,), stands for."""

@@ -9,6 +9,8 @@ import io
 import zipfile
 from collections.abc import Callable, Sequence
 
+from iqa_zoo.errors import UsageError
+
 #: The name under which a LiteRT file holds this metadata.
 METADATA = "TFLITE_METADATA"
 LABELS = "labels.txt"
@@ -60,11 +62,20 @@ def classifier(
 
     Returns:
         The file, a ZIP archive with the labels behind it.
+
+    Raises:
+        UsageError: the file has several outputs.
     """
     from tensorflow.lite.python import schema_py_generated as schema
     from tensorflow.lite.tools import flatbuffer_utils
 
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+    outputs = len(model.subgraphs[0].outputs)
+    if outputs != 1:
+        raise UsageError(
+            f"{name} has {outputs} outputs; MediaPipe's ImageClassifier takes files "
+            "with one. Export it to tflite."
+        )
     held = schema.BufferT()
     held.data = list(_metadata(name, description, licence, output))
     entry = schema.MetadataT()

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from iqa_zoo.engines.litert import LiteRT
+from iqa_zoo.errors import UsageError
 from iqa_zoo.exporting import to_onnx, to_savedmodel, to_tflite
 from iqa_zoo.exporting.graphs import Subject
 from iqa_zoo.exporting.int8 import measured
@@ -220,6 +221,8 @@ def test_outputs_keep_their_names(entry, images, tmp_path):
         names = [output.name for output in session.get_outputs()]
         found = session.run(names, {"image": given})
         answers["ONNX"] = dict(zip(names, found, strict=True))
+    with pytest.raises(UsageError, match=r"has 3 outputs; MediaPipe's .* with one"):
+        to_tflite.mediapipe(content, subject)
     for kind, answer in answers.items():
         assert set(answer) == set(wanted), kind
         for name, value in wanted.items():
