@@ -34,7 +34,7 @@ def main() -> None:
     order = np.random.default_rng(SEED).permutation(len(names))
     pixels = [read_image(names[n]) for n in order[: PHOTOS + CALIBRATION]]
     rows = []
-    for name, card in cards.own_cards().items():
+    for name, card in cards.all_cards().items():
         tag = card.get("default_weights")
         if tag is not None and card["weights"][tag]["kind"] == "own":
             rows += figures(f"{name}.{tag}", pixels, options.rounds)

@@ -114,7 +114,7 @@ def _target(to: str | None, file: _Path) -> str:
     if to is None and known is None:
         raise UsageError(
             f"{os.fspath(file)} does not say what it is to be; name it *.tflite or "
-            f"*.onnx, or say to one of {', '.join(TARGETS)}."
+            f"*.onnx, or give to: {', '.join(TARGETS)}."
         )
     if to not in (None, *TARGETS):
         raise UnknownNameError("target", str(to), TARGETS)
@@ -134,7 +134,7 @@ def _check(
     is_litert = target in ("tflite", "mediapipe")
     if quantize != "none" and not is_litert:
         raise UsageError(
-            f"quantize {quantize} is for tflite and mediapipe; a {target} has 32 bits."
+            f"quantize {quantize} is for tflite and mediapipe; {target} has 32 bits."
         )
     if reduce and not is_litert:
         raise UsageError(
