@@ -232,12 +232,12 @@ def _keep(path: Path, made: Made, found: dict[str, Any]) -> None:
 
 def _keep_folder(part: Path, path: Path) -> None:
     try:
-        for file in part.rglob("*"):
-            with open(file, "rb") if file.is_file() else contextlib.nullcontext() as f:
-                if f:
-                    os.fsync(f.fileno())
-                else:
-                    sync_folder(file)
+        for name in (part, *part.rglob("*")):
+            if name.is_dir():
+                sync_folder(name)
+                continue
+            with open(name, "r+b") as file:  # Windows flushes none that is only read
+                os.fsync(file.fileno())
         os.rename(part, path)
     except OSError as error:
         raise OutputError(f"Cannot write {path}: {error.strerror}.") from error
@@ -246,7 +246,4 @@ def _keep_folder(part: Path, path: Path) -> None:
 
 def _reports(path: Path) -> tuple[Path, Path]:
     """The names of the page and of the data beside a file."""
-    return (
-        path.with_name(f"{path.name}.report.html"),
-        path.with_name(f"{path.name}.report.json"),
-    )
+    return Path(f"{path}.report.html"), Path(f"{path}.report.json")
