@@ -98,13 +98,7 @@ def converted(
             if prepare:
                 prepare(converter)
             content: bytes = converter.convert()
-    # The last three are TensorFlow's own where it cannot write.
-    except (
-        OSError,
-        tf.errors.FailedPreconditionError,
-        tf.errors.ResourceExhaustedError,
-        tf.errors.UnknownError,
-    ) as error:
+    except writing_errors() as error:
         raise OutputError(
             f"Cannot convert {network.name} in the folder of temporary files, which "
             f"TMPDIR moves: {error}."
@@ -128,6 +122,19 @@ def answers(network: "keras.Model", image: Any, output: str) -> dict[str, Any]:
     if isinstance(found, list | tuple):
         return dict(zip(network.output_names, found, strict=True))
     return {output: found}
+
+
+def writing_errors() -> tuple[type[Exception], ...]:
+    """What Python and TensorFlow raise where a disk does not take a SavedModel."""
+    import tensorflow as tf
+
+    return (
+        OSError,
+        tf.errors.FailedPreconditionError,
+        tf.errors.PermissionDeniedError,
+        tf.errors.ResourceExhaustedError,
+        tf.errors.UnknownError,
+    )
 
 
 def _reason(error: Exception) -> str:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from iqa_zoo.engines.convert import answers, quiet
+from iqa_zoo.engines.convert import answers, quiet, writing_errors
 from iqa_zoo.errors import OutputError
 from iqa_zoo.exporting.graphs import Subject
 
@@ -58,12 +58,7 @@ def savedmodel(subject: Subject, folder: str | os.PathLike[str]) -> None:
             archive.add_endpoint(PIXELS, run, input_signature=[image])
             archive.add_endpoint(FILES, run_files, input_signature=[contents])
             archive.write_out(os.fspath(folder), verbose=False)
-    except (
-        OSError,
-        tf.errors.FailedPreconditionError,
-        tf.errors.ResourceExhaustedError,
-        tf.errors.UnknownError,
-    ) as error:
+    except writing_errors() as error:
         raise OutputError(f"Cannot write the SavedModel: {error}.") from error
 
 
