@@ -1,16 +1,17 @@
-"""Networks in 8 bits: uint8 pixels in, float32 shares out.
+"""Networks in 8 bits: pixels in, float32 shares out.
 
 Weights are rounded per output channel and maps per tensor, as LiteRT defines it. What
 follows the convolutions (pooling, head, softmax, kernel head) stays float32: it costs
 next to nothing, and small shares and logits do not survive 8 bits.
 
 Rounded weights move the mean of what a layer gives, and the shifts of many layers add
-up: MobileNetV2's scores fell by 0.87 of a point. So each layer's bias is set anew, one
-layer after the other, until the mean of every channel over real photos is that of the
-float network (bias correction; Nagel et al., Data-free quantization through weight
-equalization and bias correction, ICCV 2019). Ranges are the photos' own extremes:
-clipping them made scores worse. They go into the graph as nodes of fake quantisation,
-from which the converter takes them; its own calibration knows no bias correction.
+up: without more, MobileNetV2's scores fall by most of a point. So each layer's bias is
+set anew, one layer after the other, until the mean of every channel over real photos is
+that of the float network (bias correction; Nagel et al., Data-free quantization through
+weight equalization and bias correction, ICCV 2019). Ranges are the photos' own
+extremes: clipping them makes scores worse. They go into the graph as nodes of fake
+quantisation, from which the converter takes them; its own calibration knows no bias
+correction.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

@@ -70,12 +70,12 @@ def check(parity: Mapping[str, Any], name: str, quantize: str) -> None:
                 if key in what
                 else f"Their SROCC is {found:.4f}, below {bound}"
             )
-            remedy = (
-                "Check the weights for NaN."
-                if quantize == "none"
-                else "Give calibration photos that are like those it will see, or "
-                "another --quantize."
-            )
+            remedies = {
+                "none": "Check the weights for NaN.",
+                "int8": "Give calibration photos that are like those it will see, or "
+                "another quantization.",
+            }
+            remedy = remedies.get(quantize, "Choose another quantization.")
             raise ExportError(
                 f"{name} as {quantize} does not answer as the network does on "
                 f"{parity['photos']} photos. {said}. {remedy} No file was written."

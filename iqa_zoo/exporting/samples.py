@@ -109,8 +109,9 @@ def sizes(folder: str | os.PathLike[str] | None) -> Iterator[Pixels]:
     if folder is not None:
         yield from islice(readable(enough(folder, 1, "photos")), LEAST)
         return
+    tiles = _packaged()
     for turn, (width, height) in enumerate(SIZES):
-        yield _mosaic(_packaged(), width, height, turn)
+        yield _mosaic(tiles, width, height, turn)
 
 
 def _packaged() -> list[Pixels]:

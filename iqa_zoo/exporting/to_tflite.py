@@ -25,7 +25,8 @@ def tflite(
     """A LiteRT file of built-in operators for one photo.
 
     Its signature `score` takes `image`, RGB 0 to 255, (1, height, width, 3), as float32
-    or, quantised to int8, as uint8, and gives the network's outputs by name, float32.
+    or, quantised to int8 and not reduced, as uint8, and gives the network's outputs by
+    name, float32.
 
     Args:
         subject: the network.
