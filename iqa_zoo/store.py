@@ -40,6 +40,11 @@ HOME_VARIABLE = "IQA_ZOO_HOME"
 OFFLINE_VARIABLE = "IQA_ZOO_OFFLINE"
 
 
+def is_offline() -> bool:
+    """Whether the environment forbids the network."""
+    return os.environ.get(OFFLINE_VARIABLE, "0") not in ("", "0")
+
+
 def git_blob(data: bytes) -> str:
     """The name that git gives to a file's content, as 40 hexadecimal digits."""
     digest = hashlib.sha1(b"blob %d\0" % len(data), usedforsecurity=False)
@@ -254,7 +259,7 @@ def fetch(
     path = published_file(expected)
     if "url" not in expected:
         raise _missing(expected, name, "cannot be fetched and must be added by hand.")
-    if os.environ.get(OFFLINE_VARIABLE, "0") not in ("", "0"):
+    if is_offline():
         raise _missing(
             expected,
             name,

@@ -8,6 +8,7 @@ import os
 import secrets
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -115,12 +116,18 @@ def prepare(folder: Path, model: str | None) -> None:
     """Make the folder, which gets its name when it is complete.
 
     Raises:
-        UsageError: the model gives no distribution, or is no network.
+        UsageError: the model gives no distribution, or is no network; or the folder is
+            one that no other can replace.
         MissingLibraryError: npm is missing, or cannot fetch MediaPipe's code.
         OutputError: the disk does not take the folder.
     """
     from iqa_zoo import registry
 
+    # The folder that is there, empty, goes when the finished one takes its name.
+    if not folder.name or folder.is_symlink() or os.path.ismount(folder):
+        raise UsageError(
+            f"{folder} cannot be replaced by the finished folder. Name a new one."
+        )
     entry = registry.resolve(model or registry.default_model())
     description = described(entry)
     npm = shutil.which(NPM[0])
@@ -210,11 +217,13 @@ def _new_folder(folder: Path) -> Iterator[Path]:
 
 def _fetch_vendor(npm: str, part: Path) -> None:
     """Bring MediaPipe's code for the browser to the folder `vendor`, by the lock."""
+    from iqa_zoo.store import OFFLINE_VARIABLE, is_offline
+
     work = part / "npm"
     work.mkdir()
     for name in ("package.json", "package-lock.json"):
         write_bytes(work / name, _page_file(name))
-    offline = ["--offline"] if os.environ.get("IQA_ZOO_OFFLINE") else []
+    offline = ["--offline"] if is_offline() else []
     say("Fetching MediaPipe's code for the browser with npm ...")
     done = subprocess.run(
         [npm, *NPM[1:], *offline],
@@ -227,7 +236,7 @@ def _fetch_vendor(npm: str, part: Path) -> None:
     )
     if done.returncode:
         lines = "\n".join(done.stderr.strip().splitlines()[:5])
-        hint = "; IQA_ZOO_OFFLINE forbids the network" if offline else ""
+        hint = f"; {OFFLINE_VARIABLE} forbids the network" if offline else ""
         raise MissingLibraryError(
             f"npm could not fetch MediaPipe's code for the browser{hint}:\n{lines}"
         )
@@ -259,6 +268,13 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
         pass
 
 
+class _Server(http.server.ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say what went wrong, unless a browser no longer wants the answer."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 def serve(folder: Path, port: int) -> None:
     """Serve a folder to browsers on this machine until interrupted.
 
@@ -267,7 +283,7 @@ def serve(folder: Path, port: int) -> None:
     """
     handler = functools.partial(_Handler, directory=str(folder))
     try:
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
+        server = _Server(("127.0.0.1", port), handler)
     except OSError as error:
         raise UsageError(
             f"Cannot listen on port {port} ({error.strerror or error}). Name another "
