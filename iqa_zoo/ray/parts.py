@@ -92,6 +92,7 @@ class Parts:
         if os.path.lexists(self.out) and not os.path.isdir(self.out):
             raise UsageError(f"{self.out} is a file; name a folder for the rows.")
         os.makedirs(self.out, exist_ok=True)
+        self._names()  # a folder that holds something else gets no lock either
         file = open(os.path.join(self.out, ".lock"), "wb")  # noqa: SIM115
         lock(self._open.enter_context(file), self.out)
 
@@ -212,9 +213,8 @@ class Parts:
     def _reporting(self, verb: str) -> Iterator[None]:
         try:
             yield
-        except (OutputError, UsageError):
+        except (OutputError, UsageError, MemoryError):
             raise
-        except OSError as error:
-            raise OutputError(
-                f"Cannot {verb} {self.out}: {error.strerror or error}."
-            ) from error
+        except Exception as error:  # each file system has errors of its own
+            reason = getattr(error, "strerror", None) or error
+            raise OutputError(f"Cannot {verb} {self.out}: {reason}.") from error
