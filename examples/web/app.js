@@ -159,7 +159,10 @@ async function take(source, name) {
           'damaged or no picture. JPEG, PNG and WebP work everywhere.',
       );
     });
-    if (mine !== turn) return;
+    if (mine !== turn) {
+      URL.revokeObjectURL(picture.src);
+      return;
+    }
     const canvas = drawn(picture, picture.naturalWidth, picture.naturalHeight);
     URL.revokeObjectURL($('preview').src);
     $('preview').src = picture.src;
@@ -197,6 +200,7 @@ async function openCamera() {
       video: { facingMode: 'environment', width: { ideal: 1280 } },
     });
   } catch (error) {
+    if (mine !== turn) return;
     const reasons = {
       NotAllowedError: 'The camera may not be used. Allow it in the browser’s settings.',
       NotFoundError: 'There is no camera here. Choose a photo instead.',
@@ -215,11 +219,12 @@ async function openCamera() {
     say('The camera is gone.');
   };
   $('video').srcObject = stream;
-  await $('video').play();
-  cameraIs(true);
-  $('take').focus();
-  say('The camera is on. The score follows what it sees.');
   try {
+    await $('video').play();
+    if (mine !== turn) return;
+    cameraIs(true);
+    $('take').focus();
+    say('The camera is on. The score follows what it sees.');
     await loading;
     while (mine === turn) {
       const took = document.hidden ? 0 : await judge(frame(), false);
