@@ -35,21 +35,23 @@ def main() -> None:
         ) as server,
         playwright.sync_playwright() as driver,
     ):
-        address = server.stdout.readline().strip()
-        browser = driver.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
-        )
-        page = browser.new_page()
-        page.set_default_timeout(WAIT)
-        page.goto(address)
-        page.wait_for_selector("body[data-state=ready]")
-        results = {
-            "clive": compared(page, chosen(shared / "clive")),
-            "other": compared(page, made(shared / "kodak", Path(pictures))),
-        }
-        version = browser.version
-        browser.close()
-        server.terminate()
+        try:
+            address = server.stdout.readline().strip()
+            browser = driver.chromium.launch(
+                executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+            )
+            page = browser.new_page()
+            page.set_default_timeout(WAIT)
+            page.goto(address)
+            page.wait_for_selector("body[data-state=ready]")
+            results = {
+                "clive": compared(page, chosen(shared / "clive")),
+                "other": compared(page, made(shared / "kodak", Path(pictures))),
+            }
+            version = browser.version
+            browser.close()
+        finally:
+            server.terminate()
     record("browser.json", {"chromium": version, **results})
 
 
@@ -59,6 +61,8 @@ def compared(page: playwright.Page, names: list[str]) -> dict[str, object]:
     for score in iqa_zoo.score(names):
         page.set_input_files("#file", score.path)
         page.wait_for_selector("body:is([data-state=done], [data-state=failed])")
+        if page.get_attribute("body", "data-state") == "failed":
+            raise SystemExit(f"{score.path}: {page.text_content('#problem')}")
         shown = float(page.get_attribute("#score", "value"))
         apart.append(abs(shown - score.value))
     return {
