@@ -33,6 +33,7 @@ _STEPS = 4
 _SIDE = 64
 
 CONVOLUTIONS = (layers.Conv2D, layers.DepthwiseConv2D)
+# What may follow a convolution to be one with it, in this order.
 _FUSED = (layers.BatchNormalization, layers.Activation)
 # They change nothing in a finished network.
 _PASSED = (layers.Identity, layers.Dropout)
@@ -210,9 +211,7 @@ def _steps(network: keras.Model) -> Iterator[_Step]:
         fused: list[keras.Layer | None] = [None, None]
         tensor = layer.output
         if isinstance(layer, CONVOLUTIONS):
-            for place, kind in enumerate(
-                (layers.BatchNormalization, layers.Activation)
-            ):
+            for place, kind in enumerate(_FUSED):
                 after = users.get(id(tensor), [])
                 if len(after) == 1 and isinstance(after[0], kind):
                     fused[place], tensor = after[0], after[0].output
