@@ -172,7 +172,6 @@ def test_photos_in_an_archive(cluster, run, photos, tmp_path):
     }
 
 
-@pytest.mark.slow
 @pytest.mark.crash
 def test_a_worker_is_killed(cluster, run, tmp_path):
     photos = tiny.make_photos(tmp_path / "photos", 400)

@@ -104,7 +104,6 @@ def export(
         )
     with _making(given, target, path, quantize, reduce, ranges) as made:
         found = report.report(given, made, target, quantize, reduce, chosen, watch)
-        parity.check(found["parity"], given.entry.name, quantize)
         _keep(path, made, found)
     return found
 
@@ -151,8 +150,11 @@ def _check(
     for name in (path, *_reports(path)):
         if name.exists() or name.is_symlink():
             raise UsageError(f"{name} is there already; name another, or remove it.")
-    if not path.absolute().parent.is_dir():
-        raise UsageError(f"There is no folder {path.absolute().parent}; make it first.")
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise UsageError(f"There is no folder {folder}; make it first.")
+    if not os.access(folder, os.W_OK):
+        raise OutputError(f"Cannot write to the folder {folder}; name another one.")
 
 
 @contextlib.contextmanager

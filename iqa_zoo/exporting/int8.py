@@ -242,6 +242,8 @@ def _shift(wanted: Any, sums: Any, activation: keras.Layer | None) -> Any:
     if activation is None:
         return mean - tf.reduce_mean(sums, axes)
     shift = tf.zeros(sums.shape[-1])
+    # Newton's method, the slope from a difference; where hardly anything is active, and
+    # the slope next to nothing, its steps are held small.
     for _ in range(_STEPS):
         now = activation(sums + shift)
         slope = tf.reduce_mean(activation(sums + shift + 0.01) - now, axes) / 0.01

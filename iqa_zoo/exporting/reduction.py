@@ -83,7 +83,8 @@ def _length(lines: "tf.Tensor") -> "tf.Tensor":
 
     count = int(lines.shape[1])
     energies = [_energy(lines, span) for span in _SPANS]
-    # Divided by their sums, which those of smooth photos are hardly above nothing.
+    # Shares of their sums. In a photo so smooth that these are next to nothing they are
+    # of more, or what rounding leaves would look like a trace.
     parts = [
         energy / tf.maximum(tf.reduce_sum(energy), 0.05 * count) for energy in energies
     ]

@@ -44,6 +44,9 @@ def report(
         reduce: likewise.
         photos: those that it is compared on.
         watch: as of `export`.
+
+    Raises:
+        ExportError: it is further off than is allowed.
     """
     entry = given.entry
     low, high = given.scale
@@ -86,6 +89,7 @@ def report(
     found["parity"] = parity.compare(
         inputs(), score(network), score(made.run), quantize, high - low
     )
+    parity.check(found["parity"], entry.name, quantize)
     if stretched or made.files is not None:
         found["reading"] = _reading(given, made, stretched, reduce, photos.folder)
     if content:

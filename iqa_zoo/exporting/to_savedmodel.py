@@ -39,7 +39,7 @@ def savedmodel(subject: Subject, folder: str | os.PathLike[str]) -> None:
             score = tf.reduce_sum(main * bins, 1) / tf.reduce_sum(main, 1)
         else:
             score = main[:, 0]
-        return {**found, "score": score}
+        return {"score": score, **found}
 
     def run_files(image_bytes: "tf.Tensor") -> dict[str, "tf.Tensor"]:
         pixels = tf.map_fn(
