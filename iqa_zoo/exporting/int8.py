@@ -107,6 +107,8 @@ def fake_quantised(network: keras.Model, found: Found, *, raw: bool) -> keras.Mo
         raw: whether the file's input is the pixels themselves, whose 8 bits stand for
             rescaled numbers; else they come as float32, 0 to 255, from layers before.
     """
+    # One input, and no list of one, which cloning tells apart.
+    network = keras.Model(network.inputs[0], network.output, name=network.name)
     copy = keras.models.clone_model(network)
     copy.set_weights(network.get_weights())
     for step in _steps(copy):
