@@ -105,10 +105,10 @@ class Terminal(io.StringIO):
 
 def test_a_bar_counts_scores_on_a_terminal_only(monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal())
-    assert list(command._progress(iter("abc"), 3)) == list("abc")
+    assert list(command.counted("score")(iter("abc"), 3)) == list("abc")
     assert "/3 [" in sys.stderr.getvalue()
     monkeypatch.setattr(sys, "stderr", io.StringIO())
-    assert list(command._progress(iter("abc"), 3)) == list("abc")
+    assert list(command.counted("score")(iter("abc"), 3)) == list("abc")
     assert not sys.stderr.getvalue()
 
 
