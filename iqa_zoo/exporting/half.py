@@ -9,8 +9,8 @@ _LEAST = 4096
 def halved(content: bytes) -> bytes:
     """A float32 LiteRT file with its large constants in 16 bits, computing in 32.
 
-    The converter's own way rounds biases too, which moves scores by up to 0.05 on a
-    scale of 1 to 10; so rounded they stay within 0.01.
+    The converter's own way rounds biases too, which moves scores further than rounded
+    weights do.
     """
     from tensorflow.lite.python import schema_py_generated as schema
     from tensorflow.lite.tools import flatbuffer_utils
