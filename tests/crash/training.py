@@ -46,6 +46,13 @@ RECIPE = [
         "loss": {"emd": 1.0, "ranking": 0.1},
     },
 ]
+#: NumPy would start threads as soon as it is imported, and so would pyarrow's
+#: allocator, which Keras brings in where pandas and pyarrow are installed.
+_NO_THREADS_AT_IMPORT = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+}
 PICTURES = 44  # 31 to train on, 4 for validation, 9 for the test
 
 
@@ -75,8 +82,7 @@ class Server:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             bufsize=0,
-            # NumPy would start threads as soon as it is imported.
-            env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+            env=os.environ | _NO_THREADS_AT_IMPORT,
         )
 
     def __enter__(self) -> "Server":
