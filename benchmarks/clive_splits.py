@@ -1,13 +1,15 @@
 """Five fixed splits of LIVE In the Wild: our recipes, frozen features, a constant.
 
     python benchmarks/clive_splits.py --data ../shared/data/clive
+    python benchmarks/clive_splits.py --data ../shared/data/clive --models cnniqa:short
 
-For k = 0..4 the photos are split 80/20 by `numpy.random.default_rng(k)`; networks
-start from ImageNet, are trained by their card's recipe on the 80 and measured once on
-the 20. Recipes were chosen on the last tenth of the 80 (`--choose` prints those
-figures). Beside them: the same backbone frozen, its pooled features standardised on
-the training photos and fed to an SVR (RBF, C 10, epsilon 2, gamma 0.5/1280); and a
-constant.
+A model's recipe is its card's first, or the one that is named behind a colon. For
+k = 0..4 the photos are split 80/20 by `numpy.random.default_rng(k)`; networks start
+from ImageNet (those without a backbone, by chance; or from `--start`), are trained by
+the recipe on the 80 and measured once on the 20. Recipes were chosen on the last tenth
+of the 80 (`--choose` prints those figures). Beside those with a backbone: the same
+backbone frozen, its pooled features standardised on the training photos and fed to an
+SVR (RBF, C 10, epsilon 2, gamma 0.5/1280); and a constant.
 
 A split that is already in the results file is not trained again. Needs scikit-learn.
 """
@@ -40,6 +42,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--models", nargs="+", default=MODELS)
     parser.add_argument("--splits", nargs="+", type=int, default=range(5))
+    parser.add_argument("--start", default="", help="weights to start from")
     parser.add_argument("--cache", type=Path, default=Path("runs/cache"))
     parser.add_argument("--choose", action="store_true", help="validation figures")
     parser.add_argument("--out", type=Path, default=RESULTS)
@@ -50,16 +53,20 @@ def main() -> None:
     results = json.loads(options.out.read_text()) if options.out.exists() else {}
     for model in options.models:
         for split in options.splits:
-            for method, measure in (
-                ("constant", _constant),
-                ("frozen + SVR", _frozen),
-                ("validation" if options.choose else "trained", _trained),
-            ):
+            methods = {"validation" if options.choose else "trained": _trained}
+            name, _, chosen = model.partition(":")
+            card = registry.model_card(name)
+            if "backbone" in card and not options.choose:
+                methods |= {"constant": _constant, "frozen + SVR": _frozen}
+            for method, measure in methods.items():
                 key = f"{model} {method}"
-                recipe = registry.model_card(model)["recipe"]
-                entry = results.setdefault(key, {"recipe": recipe, "splits": {}})
-                if entry["recipe"] != recipe:
-                    entry.update(recipe=recipe, splits={})
+                recipe = card["recipes"][chosen] if chosen else card["recipe"]
+                known = {"recipe": recipe}
+                if options.start and measure is _trained:
+                    known["start"] = options.start
+                entry = results.setdefault(key, {**known, "splits": {}})
+                if any(entry.get(part) != known[part] for part in known):
+                    entry.update(known, splits={})
                 if str(split) in entry["splits"]:
                     continue
                 start = time.monotonic()
@@ -87,12 +94,15 @@ def print_table(results: dict) -> None:
 
 
 def _trained(model: str, labels: Labels, split: int, options) -> dict:
+    model, _, recipe = model.partition(":")
+    first = "imagenet" if "backbone" in registry.model_card(model) else "random"
     with tempfile.TemporaryDirectory() as folder:
         run = train(
             labels,
             model=model,
             out=Path(folder) / "run",
-            start="imagenet",
+            start=options.start or first,
+            recipe=recipe or None,
             split=split,
             train_on_validation=not options.choose,
             cache=options.cache,

@@ -2,9 +2,12 @@
 
     python benchmarks/ship_weights.py nima-efficientnet-lite0.clive \\
         --run runs/lite0-all --data ../shared/data/clive
+    python benchmarks/ship_weights.py cnniqa.clive --recipe short \\
+        --run runs/cnniqa-all --data ../shared/data/clive
 
-Writes weights/NAME.safetensors (16-bit arrays) and weights/NAME.tflite (32 bits, built
-from those rounded arrays, so that the two agree), and fills the card's table of the
+Writes weights/NAME.safetensors (16-bit arrays) and, for networks of one size,
+weights/NAME.tflite (32 bits, built from those rounded arrays, so that the two agree; of
+others the store keeps what it converts), and fills the card's table of the
 weight set: hashes, how they were made, the results on the splits of the set of photos,
 the quantiles of the scores of the photos in --data, and the interval from what the
 networks of those splits said of their test photos. Without --run only the results and
@@ -41,37 +44,40 @@ FIGURES = {  # on the card, and in the results
 }
 
 
-def clive_figures(model: str) -> dict[str, list[dict]]:
+def clive_figures(model: str, recipe: str | None) -> dict[str, list[dict]]:
     """The figures of each split of `clive_splits.py`, by method."""
     recorded = json.loads((RESULTS / "clive_splits.json").read_text())
-    _same_recipe(model, recorded[f"{model} trained"]["recipe"])
+    named = f"{model}:{recipe}" if recipe else model
+    _same_recipe(model, recipe, recorded[f"{named} trained"]["recipe"])
     methods = {"trained": "trained", "frozen_svr": "frozen + SVR"}
     found = {}
     for key, method in {**methods, "constant": "constant"}.items():
-        splits = recorded[f"{model} {method}"]["splits"]
-        found[key] = [splits[k] for k in sorted(splits)]
+        if f"{named} {method}" in recorded:
+            splits = recorded[f"{named} {method}"]["splits"]
+            found[key] = [splits[k] for k in sorted(splits)]
     return found
 
 
-def agiqa3k_figures(model: str) -> dict[str, list[dict]]:
+def agiqa3k_figures(model: str, recipe: str | None) -> dict[str, list[dict]]:
     """The figures of each split of `fresh_user.py`, by method."""
     recorded = json.loads((RESULTS / "fresh_user.json").read_text())
     if recorded["model"] != model:
         raise SystemExit(f"fresh_user.json is of {recorded['model']}.")
-    _same_recipe(model, recorded["recipe"])
+    _same_recipe(model, recipe, recorded["recipe"])
     methods = {"trained": "test", "frozen_svr": "frozen_svr", "constant": "constant"}
     return {k: [row[m] for row in recorded["splits"]] for k, m in methods.items()}
 
 
-def _same_recipe(model: str, recipe: list) -> None:
-    if recipe != registry.model_card(model)["recipe"]:
+def _same_recipe(model: str, recipe: str | None, stages: list) -> None:
+    card = registry.model_card(model)
+    if stages != (card["recipes"][recipe] if recipe else card["recipe"]):
         raise SystemExit(f"The figures are of another recipe of {model}: run it again.")
 
 
 class Photos(NamedTuple):
     """A set of photos: what a card says of weights that were trained on it."""
 
-    figures: Callable[[str], dict[str, list[dict]]]
+    figures: Callable[[str, str | None], dict[str, list[dict]]]
     pairs: str  # file of what networks said of test photos
     columns: Mapping[str, str]
     said: Mapping[str, Any]
@@ -87,8 +93,7 @@ SETS = {
         columns={},
         said={
             "data": "LIVE In the Wild Image Quality Challenge: 930 of its 1,162 "
-            "photos, authentic distortions, 500x500, about 175 opinions a photo; "
-            "ImageNet before that",
+            "photos, authentic distortions, 500x500, about 175 opinions a photo",
             "terms": "The photos may be used, copied and modified for any purpose with "
             "the notice of the University of Texas at Austin kept and the two papers "
             "cited (see NOTICE)",
@@ -98,9 +103,9 @@ SETS = {
                 "it has seen.",
             ],
         },
-        protocol="Five networks trained by this recipe from ImageNet, each on 744 of "
-        "the photos and measured on the other 186 (numpy.random.default_rng(k)."
-        "permutation(930), k = 0..4); one pass over the whole photo; PLCC after a "
+        protocol="{count} networks trained by this recipe, each on 744 of the photos "
+        "and measured on the other 186 (numpy.random.default_rng(k)."
+        "permutation(930), k = 0..{last}); one pass over the whole photo; PLCC after a "
         "four-parameter logistic. The shipped weights saw all 930 and have no test "
         "figure of their own.",
         quantiles_of="the 930 photos of LIVE In the Wild that it was trained on",
@@ -142,6 +147,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("name", help="family-backbone.tag")
     parser.add_argument("--run", type=Path)
+    parser.add_argument("--recipe", help="of the card's recipes; else its first")
     parser.add_argument("--data", type=Path)
     options = parser.parse_args()
     model, _, tag = options.name.rpartition(".")
@@ -152,7 +158,10 @@ def main() -> None:
         card.setdefault("default_weights", tag)
         table = card.setdefault("weights", {})
         table[tag] = _shipped(options.name, registry.resolve(options.run), photos)
-    card["weights"][tag]["results"] = _results(photos, model)
+        if options.recipe:
+            table[tag]["recipe"] = options.recipe
+    recipe = card["weights"][tag].get("recipe")
+    card["weights"][tag]["results"] = _results(photos, model, recipe)
     if interval := interval_of(photos, model):
         card["weights"][tag]["interval"] = interval
     _write(path, card)
@@ -173,33 +182,38 @@ def _shipped(name: str, run: registry.Entry, photos: Photos) -> dict[str, Any]:
     arrays = {k: v.astype(np.float16) for k, v in run.arrays().items()}
     network = registry.load_model(name.rpartition(".")[0], None)
     registry.fill(network, arrays, name)
-    height, width = run.input["size"]
     files = {
-        f"{name}.safetensors": save(arrays),
-        f"{name}.tflite": to_litert(
-            network, (height, width), scale=tuple(run.output["scale"])
+        "": (f"{name}.safetensors", save(arrays)),
+        "seen": (
+            f"{name}.seen.txt",
+            (run.folder / run.weights["seen"]["file"]).read_bytes(),
         ),
-        f"{name}.seen.txt": (run.folder / run.weights["seen"]["file"]).read_bytes(),
     }
-    for file, data in files.items():
+    if run.input["fit"] != "native":
+        height, width = run.input["size"]
+        scale = tuple(run.output["scale"])
+        kind = run.output["kind"]
+        content = to_litert(network, (height, width), output=kind, scale=scale)
+        files["litert"] = (f"{name}.tflite", content)
+    tables = {}
+    for key, (file, data) in files.items():
         write_bytes(ROOT / "weights" / file, data)
-    tables = [
-        {"file": file, "bytes": len(data), "sha256": sha256(data)}
-        for file, data in files.items()
-    ]
+        tables[key] = {"file": file, "bytes": len(data), "sha256": sha256(data)}
+    said = dict(photos.said)
+    if run.weights["start"] == "imagenet":
+        said["data"] += "; ImageNet before that"
     return {
         "kind": "own",
-        **tables[0],
+        **tables.pop(""),
         "dtype": "float16",
         "arrays": len(arrays),
         "licence": LICENCE,
-        **photos.said,
+        **said,
         "start": run.weights["start"],
         "command": run.weights["command"],
         "seed": run.weights["seed"],
         "trained_on": run.weights["trained_on"],
-        "litert": tables[1],
-        "seen": tables[2],
+        **tables,
     }
 
 
@@ -216,10 +230,14 @@ def interval_of(photos: Photos, model: str) -> dict | None:
     return interval_table(scores, opinions, held_out=photos.held_out)
 
 
-def _results(photos: Photos, model: str) -> dict:
+def _results(photos: Photos, model: str, recipe: str | None) -> dict:
     """Figures of the splits, of the frozen features and of a constant."""
-    table: dict = {"protocol": photos.protocol}
-    for method, figures in photos.figures(model).items():
+    found = photos.figures(model, recipe)
+    count = len(found["trained"])
+    words = {5: "Five", 3: "Three"}
+    protocol = photos.protocol.format(count=words[count], last=count - 1)
+    table: dict = {"protocol": protocol}
+    for method, figures in found.items():
         table[method] = {
             name: {
                 "splits": [round(f[measure], 4) for f in figures],

@@ -423,6 +423,9 @@ def load_network(
         fill(network, arrays, source.name)
     elif published is not None:
         fill_backbone(network, entry.card, published)
+        if "branch" in entry.card:
+            branch = resolve(entry.card["branch"])
+            fill_shared(network, branch.arrays(), branch.name)
     return network
 
 
@@ -548,12 +551,39 @@ def fill(network: "keras.Model", arrays: "Mapping[str, np.ndarray]", name: str) 
     _assign(known, arrays, name)
 
 
+def fill_shared(
+    network: "keras.Model", arrays: "Mapping[str, np.ndarray]", name: str
+) -> None:
+    """Give a network those arrays of another one that it has too.
+
+    Batch normalisation that it lacks is folded into its convolutions.
+
+    Raises:
+        WeightsError: there is none of the same path and shape, or a number in one is
+            NaN or infinite.
+    """
+    from iqa_zoo.models.layers import folded
+
+    known = variables(network)
+    gammas = [path for path in arrays if path.endswith("_bn/gamma")]
+    lacking = [path.removesuffix("_bn/gamma") for path in gammas if path not in known]
+    arrays = folded(arrays, lacking)
+    shared = {
+        path: array
+        for path, array in arrays.items()
+        if path in known and tuple(known[path].shape) == array.shape
+    }
+    if not shared:
+        raise WeightsError(f"{name} has no array in common with {network.name}.")
+    _assign({path: known[path] for path in shared}, shared, name)
+
+
 def fill_backbone(
     network: "keras.Model",
     card: Mapping[str, Any],
     published: "Mapping[str, np.ndarray] | None" = None,
 ) -> None:
-    """Give a network the ImageNet arrays of its card's backbone.
+    """Give a network the ImageNet arrays of its card's backbone, or of its lower part.
 
     Args:
         network: a network of that card.
@@ -570,8 +600,13 @@ def fill_backbone(
         published = store.read_imagenet(backbone)
     arrays = _convert(expected, published, f"{backbone}.imagenet")
     known = variables(network)
+    # A network may end below the backbone's last layers; what it has must be whole.
+    has = {path.partition("/")[0] for path in known}
+    arrays = {p: array for p, array in arrays.items() if p.partition("/")[0] in has}
     for path in sorted(arrays.keys() - known.keys()):
         raise WeightsError(f"{network.name} has no variable {path} for {backbone}.")
+    if not arrays:
+        raise WeightsError(f"{network.name} has no layer of {backbone}.")
     _assign({path: known[path] for path in arrays}, arrays, backbone)
 
 

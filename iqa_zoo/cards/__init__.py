@@ -32,7 +32,11 @@ NUMBER = (int, float)
 COUNT = Positive(int)
 
 INPUT = {
-    "size": [COUNT, COUNT],  # height, width in pixels
+    # Height and width in pixels. Where `fit` is "native", photos are judged in their
+    # own size, tile by tile, and this is the size of a tile and of an exported file.
+    "size": [COUNT, COUNT],
+    "halo": Optional(COUNT),  # pixels around a tile that its answer depends on
+    "pair": Optional(bool),  # inputs `distorted` and `reference`, and no `image`
     "channels": "rgb",
     "range": [int, int],
     "fit": str,  # names of rules of `images`
@@ -70,9 +74,28 @@ STAGE = {
     "learning_rate": Positive(float),
     # Weights of the terms of `models.losses.TERMS`.
     "loss": {
-        term: Optional(NUMBER) for term in ("emd", "plcc", "huber", "mse", "ranking")
+        term: Optional(NUMBER)
+        for term in (
+            "emd",
+            "plcc",
+            "huber",
+            "mse",
+            "mae",
+            "ranking",
+            "order",
+            "classes",
+            "own",
+            "agreeing",
+        )
     },
     "output": Optional(str),  # the layer that is trained, else the last
+    "network": Optional(str),  # module:function, from the network to what is trained
+    "target": Optional(("opinion", "distortion", "both", "order")),
+    "patches": Optional(COUNT),
+    "patch": Optional(COUNT),  # pixels a side
+    "side": Optional(COUNT),  # likewise
+    "optimizer": Optional(("adamw", "adam", "nadam", "sgd")),
+    "schedule": Optional(("cosine", "constant", "exponential")),
     "kernel": Optional(
         {"frozen_to": str, "ridge": Positive(NUMBER), "floor": Positive(NUMBER)}
     ),
@@ -101,6 +124,24 @@ INTERVAL = {
     "held_out": str,  # which ones
 }
 DIRECTION = ("higher_is_better", "lower_is_better")
+#: What a network answers with. A score is a number on the scale, (batch, 1); classes
+#: are the probabilities of distortions.
+OUTPUT = {
+    "kind": ("distribution", "score", "classes"),
+    "scale": Optional([NUMBER, NUMBER]),
+    "bins": Optional(COUNT),
+    "direction": Optional(DIRECTION),
+    "classes": Optional([str]),  # names of distortions, or NAME-LEVEL
+    "classes_layer": Optional(str),  # where classes stand beside a score
+    "map": Optional(str),  # the layer that says what each place is worth
+    "map_direction": Optional(DIRECTION),  # where it is not that of the score
+}
+#: The keys that an output of each kind must have.
+OUTPUT_KEYS = {
+    "distribution": ("scale", "bins", "direction"),
+    "score": ("scale", "direction"),
+    "classes": ("classes",),
+}
 MEASURE_OUTPUT = {
     "kind": "score",
     "scale": Optional([NUMBER, NUMBER]),  # where there are bounds
@@ -117,6 +158,7 @@ WEIGHTS = {
     "terms": str,
     "start": str,
     "command": str,
+    "recipe": Optional(str),  # of the card's `recipes`, else its first
     "seed": int,
     "trained_on": int,  # images
     "limits": Optional([str]),  # beside the card's
@@ -150,6 +192,7 @@ SCHEMA = {
     "limits": [str],
     "builder": str,  # module:function
     "backbone": Optional(str),
+    "branch": Optional(str),  # a model whose weights a training starts from as well
     "parameters": COUNT,
     "trainable_parameters": COUNT,
     "default_weights": Optional(str),
@@ -157,13 +200,9 @@ SCHEMA = {
     "arguments": Optional(dict),
     "paper": PAPER,
     "input": INPUT,
-    "output": {
-        "kind": ("distribution",),
-        "scale": [NUMBER, NUMBER],
-        "bins": COUNT,
-        "direction": DIRECTION,
-    },
+    "output": OUTPUT,
     "recipe": [STAGE],
+    "recipes": Optional(dict),  # further ones by name, each a list of stages
     "weights": Optional(dict),
 }
 #: A hand-made measure: a function of the photo in its own size.
@@ -356,6 +395,11 @@ def check_card(card: Mapping[str, Any], name: str) -> None:
     else:
         check(card, SCHEMA, name, "")
         _check_sides(card["input"], name, "")
+        for key in OUTPUT_KEYS[card["output"]["kind"]]:
+            if key not in card["output"]:
+                raise CardError(f"{name}: the key output.{key} is missing.")
+        for recipe, stages in card.get("recipes", {}).items():
+            check(stages, [STAGE], name, f"recipes.{recipe}.")
     for tag, weights in card.get("weights", {}).items():
         here, schema, external = f"weights.{tag}.", WEIGHTS, False
         if isinstance(weights, Mapping):  # its kind says which keys it may have

@@ -71,15 +71,18 @@ def list_cards(pattern: str, task: str | None, form: str) -> None:
             click.echo(json.dumps(row))
     else:
         width = max(len(name) for name in names) + 2
-        click.echo(f"{'model':<{width}}{'task':<11}{'input':<8} parameters  weights")
+        wide = max(len(taken) for row in rows for _, taken in _groups(row)) + 1
+        click.echo(
+            f"{'model':<{width}}{'task':<11}{'input':<{wide}} parameters  weights"
+        )
         for row in rows:
             star = "*" if row["preferred"] else ""
-            for (judged, size), tags in _groups(row).items():
+            for (judged, taken), tags in _groups(row).items():
                 if task in (None, judged):
                     count = row["parameters"]
                     without = "none: train it" if count else "needs none"
                     click.echo(
-                        f"{row['name'] + star:<{width}}{judged:<11}{size:<8}"
+                        f"{row['name'] + star:<{width}}{judged:<11}{taken:<{wide}}"
                         f"{f'{count:,}' if count else '-':>11}  "
                         f"{', '.join(tags) or without}"
                     )
@@ -96,6 +99,8 @@ def _row(name: str, card: Mapping[str, Any]) -> dict[str, Any]:
         "title": card["title"],
         "task": card["task"],
         "size": card["input"]["size"],
+        "fit": card["input"].get("fit"),
+        "pair": card["input"].get("pair", False),
         "parameters": card.get("parameters"),
         "weights": list(sets),
         "tasks": {tag: registry.tasks(card)[tag] for tag in sets},
@@ -118,14 +123,17 @@ def _groups(row: Mapping[str, Any]) -> dict[tuple[str, str], list[str]]:
     """Tags by task and input size, which are the model's own where it has no tags."""
     groups: dict[tuple[str, str], list[str]] = {}
     for tag in row["weights"]:
-        key = (row["tasks"][tag], _by(row["sizes"][tag]))
+        key = (row["tasks"][tag], _taken(row, row["sizes"][tag]))
         marks = "*" * (tag == row["default_weights"]) + "+" * (tag not in row["here"])
         groups.setdefault(key, []).append(tag + marks)
-    return groups or {(row["task"], _by(row["size"])): []}
+    return groups or {(row["task"], _taken(row, row["size"])): []}
 
 
-def _by(size: Sequence[int] | str) -> str:
-    return size if isinstance(size, str) else "x".join(map(str, size))
+def _taken(row: Mapping[str, Any], size: Sequence[int] | str) -> str:
+    """What a model takes: photos of a size or in their own, or pairs of such."""
+    native = "native" in (row["fit"], size)
+    text = "native" if native else "x".join(map(str, size))
+    return f"{text} pair" if row["pair"] else text
 
 
 @command.command()
@@ -200,18 +208,23 @@ def _visible(value: Any) -> Any:
 
 def _said_input(rule: Mapping[str, Any]) -> str:
     """How a photo becomes the model's input, in words."""
-    if rule["size"] == "native":
-        return f"the photo in its own size; at least {rule['least']} pixels a side"
+    pair = "; and its reference likewise" if rule.get("pair") else ""
+    if "native" in (rule["size"], rule.get("fit")):
+        return (
+            f"the photo in its own size; at least {rule['least']} pixels a side{pair}"
+        )
     height, width = rule["size"]
     return (
         f"{width} x {height} pixels; photos are fitted by {rule['fit']}, shrunk by "
         f"{rule['shrink']}, enlarged by {rule['enlarge']}; at least {rule['least']} "
-        "pixels a side"
+        f"pixels a side{pair}"
     )
 
 
 def _said_output(output: Mapping[str, Any]) -> str:
     """What the model answers with, in words."""
+    if output["kind"] == "classes":
+        return f"which of {len(output['classes'])} distortions a photo has"
     kind = output["kind"] + (f" of {output['bins']} bins" if "bins" in output else "")
     bounds = " from {} to {}".format(*output["scale"]) if "scale" in output else ""
     direction = {"neither": "neither high nor low is better"}.get(

@@ -91,6 +91,7 @@ def _telling_what_is_kept(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     "--limit", type=click.IntRange(1), help="Train on so many of the images only."
 )
+@click.option("--recipe", help="A recipe of the model's card; else its first.")
 @click.option("--epochs", type=click.IntRange(1), help="Instead of the recipe's.")
 @click.option(
     "--fuse",
@@ -148,6 +149,7 @@ def command(
     everything: bool,
     seed: int,
     limit: int | None,
+    recipe: str | None,
     epochs: int | None,
     fuse: bool,
     precision: str,
@@ -211,6 +213,7 @@ def command(
         "split": None if everything else split or 0,
         "shares": shares,
         "limit": limit,
+        "recipe": recipe,
         "epochs": epochs,
         "precision": precision,
         "cache": cache,

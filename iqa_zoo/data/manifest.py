@@ -68,6 +68,14 @@ class Labels:
     level: tuple[int, ...] | None = None
     skipped: int = 0
 
+    def scores(self, scale: tuple[float, float]) -> FloatArray:
+        """float64 (rows,): the opinions on `scale`, high for good."""
+        (low, high), (first, last) = scale, self.range
+        share = (self.mos - first) / (last - first)
+        if self.direction == "lower_is_better":
+            share = 1 - share
+        return low + share * (high - low)
+
     def distribution(
         self,
         scale: tuple[float, float] = (1, 10),

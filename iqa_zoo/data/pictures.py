@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from iqa_zoo.errors import ImageError
 from iqa_zoo.images import Photo
 
 
@@ -39,21 +40,50 @@ def pictures(paths: Sequence[Path], rule: Mapping[str, Any]) -> tf.data.Dataset:
 class Decoded:
     """The pictures as an array that reads each one whenever it is asked for.
 
-    What `pictures` gives, for more pictures than the disk has room for: `decoded[row]`
-    is uint8 (1, height, width, 3).
+    For more pictures than the disk has room for, for those in their own sizes, and for
+    pairs: `decoded[row]` is uint8 (1, height, width, 3), or, with references,
+    (1, height, width, 6), the reference behind the picture.
 
     Args:
         paths: image files of any format that `images` reads.
         rule: the card's input rule.
+        references: what each picture was made from, of its size.
+
+    Attributes:
+        shape: height and width are None where pictures keep their own.
 
     Raises:
-        ImageError: on reading a picture.
+        ImageError: on reading a picture, or where a reference has another size.
     """
 
-    def __init__(self, paths: Sequence[Path], rule: Mapping[str, Any]) -> None:
-        self.paths, self.rule = paths, rule
-        self.shape = (len(paths), 1, *rule["size"], 3)
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        rule: Mapping[str, Any],
+        references: Sequence[Path] | None = None,
+    ) -> None:
+        self.paths, self.rule, self.references = paths, rule, references
+        self._native = rule["fit"] == "native"
+        size = (None, None) if self._native else tuple(rule["size"])
+        self.shape = (len(paths), 1, *size, 3 if references is None else 6)
         self.dtype = np.dtype(np.uint8)
 
     def __getitem__(self, row: int) -> np.ndarray:
-        return Photo(self.paths[row]).fitted(self.rule)[None]
+        image = self._read(self.paths[row])
+        if self.references is None:
+            return image[None]
+        reference = self._read(self.references[row])
+        if reference.shape != image.shape:
+            sizes = [f"{x.shape[1]} x {x.shape[0]}" for x in (image, reference)]
+            path = self.paths[row]
+            raise ImageError(
+                "different_sizes",
+                f"{path}: {sizes[0]} pixels, but its reference "
+                f"{self.references[row]} has {sizes[1]}. Crop or resize one of them.",
+                str(path),
+            )
+        return np.concatenate([image, reference], axis=-1)[None]
+
+    def _read(self, path: Path) -> np.ndarray:
+        photo = Photo(path)
+        return photo.pixels() if self._native else photo.fitted(self.rule)

@@ -49,18 +49,27 @@ def constant_figures(
     rows: NDArray[np.int64],
     known: NDArray[np.int64],
     scale: tuple[float, float] = (1, 10),
-    bins: int = 10,
+    bins: int | None = 10,
 ) -> dict[str, float]:
-    """What answering every one of `rows` with the mean of the `known` rows gives."""
+    """What answering every one of `rows` with the mean of the `known` rows gives.
+
+    Args:
+        bins: of distributions; None where the answers are scores.
+    """
     opinions = high_is_good(labels)
-    truth = labels.distribution(scale, bins, rows)
-    of_known = truth if known is rows else labels.distribution(scale, bins, known)
-    answer = np.broadcast_to(of_known.mean(0), truth.shape)
     correlations = ("srocc", "plcc", "plcc_logistic", "plcc_logistic5", "krocc")
-    return {
+    found = {
         **dict.fromkeys(correlations, 0.0),
         "n": len(rows),
         "rmse": rmse(opinions[rows], np.full(len(rows), opinions[known].mean())),
+    }
+    if bins is None:
+        return found
+    truth = labels.distribution(scale, bins, rows)
+    of_known = truth if known is rows else labels.distribution(scale, bins, known)
+    answer = np.broadcast_to(of_known.mean(0), truth.shape)
+    return {
+        **found,
         "emd": float(emd(truth, answer, 1).mean()),
         "emd_r2": float(emd(truth, answer, 2).mean()),
     }

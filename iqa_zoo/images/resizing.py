@@ -194,6 +194,10 @@ def _opencv_memory(cv2: Any) -> Iterator[None]:
 
 
 #: The rules that a card may name.
-FIT_RULES: dict[str, Callable[..., Pixels]] = {"stretch": _stretch}
+FIT_RULES: dict[str, Callable[..., Pixels]] = {
+    "stretch": _stretch,
+    # Who judges photos in their own size asks for a size in exported files only.
+    "native": _stretch,
+}
 SHRINK_RULES: dict[str, Resizer] = {"area": _area, "nearest": _nearest}
 ENLARGE_RULES: dict[str, Resizer] = {"corner": _corner, "nearest": _nearest}

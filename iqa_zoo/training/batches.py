@@ -5,6 +5,7 @@ any step as if it had never stopped, and every worker draws its own share of a b
 without asking the others.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from iqa_zoo.errors import TrainingError
 from iqa_zoo.training.inputs import Inputs
 
 
@@ -20,7 +22,9 @@ class Batches:
 
     Args:
         inputs: (pictures, views, h, w, channels), uint8 or float16.
-        targets: float32 (pictures, bins), distributions.
+        targets: float32 (pictures, columns), as the stage's loss takes them. Where the
+            stage's `target` is "order", pictures with the same number in the first
+            column follow each other.
         stage: the stage's table.
         rows: int (n,), the pictures to draw from.
         seed: numbers that the order, the crops and the mirror images follow from.
@@ -65,7 +69,14 @@ class Batches:
             )
             for place, row in list(enumerate(self.rows_of(step)))[part]
         ]
-        return np.stack(drawn)
+        try:
+            return np.stack(drawn)
+        except ValueError as error:
+            sizes = {f"{view.shape[1]} x {view.shape[0]}" for view in drawn}
+            raise TrainingError(
+                f"Pictures of {', '.join(sorted(sizes))} pixels cannot be in a batch. "
+                "Give the recipe's stage a `side`, or `patches`."
+            ) from error
 
     def dataset(
         self, first: int, *, replicas: Sequence[int] = (0,), of: int = 1
@@ -104,7 +115,15 @@ class Batches:
         )
 
     def _order_of(self, epoch: int) -> np.ndarray:
-        return np.random.default_rng([*self.seed, epoch]).permutation(self.rows)
+        random = np.random.default_rng([*self.seed, epoch])
+        order = random.permutation(self.rows)
+        if self.stage.get("target") != "order":
+            return order
+        # Groups by chance, and whole: the first of each says when its turn is.
+        _, first, group = np.unique(
+            self.targets[order, 0], return_index=True, return_inverse=True
+        )
+        return order[np.argsort(first[group], kind="stable")]
 
 
 def augmented(
@@ -114,13 +133,47 @@ def augmented(
     view = views[random.integers(len(views))]
     if stage.get("mirror") and len(views) == 1 and random.integers(2):
         view = view[:, ::-1]
+    if "patches" in stage:
+        rows, columns = mosaic_shape(stage["patches"])
+        side = (stage["patch"], stage["patch"])
+        drawn = [
+            np.concatenate([_crop(view, side, random) for _ in range(columns)], axis=1)
+            for _ in range(rows)
+        ]
+        return np.concatenate(drawn)
     height, width, _ = drawn_shape(view.shape, stage)
+    return _crop(view, (height, width), random)
+
+
+def _crop(
+    view: np.ndarray, size: tuple[int, int], random: np.random.Generator
+) -> np.ndarray:
+    """A part of `view` by chance; one that is smaller is continued by reflection."""
+    (height, width), (tall, wide, _) = size, view.shape
+    if tall < height or wide < width:
+        lacking = ((0, max(height - tall, 0)), (0, max(width - wide, 0)), (0, 0))
+        view = np.pad(view, lacking, mode="symmetric")
     top = random.integers(view.shape[0] - height + 1)
     left = random.integers(view.shape[1] - width + 1)
     return view[top : top + height, left : left + width]
 
 
-def drawn_shape(shape: Sequence[int], stage: Mapping[str, Any]) -> tuple[int, int, int]:
-    """Height, width and channels of what is drawn from views of that shape."""
+def mosaic_shape(patches: int) -> tuple[int, int]:
+    """Rows and columns of a mosaic of so many patches, as square as they allow."""
+    rows = max(n for n in range(1, math.isqrt(patches) + 1) if patches % n == 0)
+    return rows, patches // rows
+
+
+def drawn_shape(shape: Sequence[Any], stage: Mapping[str, Any]) -> tuple[Any, Any, Any]:
+    """Height, width and channels of what is drawn from views of that shape.
+
+    Height and width are None where they are those of each picture.
+    """
+    if "patches" in stage:
+        rows, columns = mosaic_shape(stage["patches"])
+        return rows * stage["patch"], columns * stage["patch"], shape[2]
+    if "side" in stage:
+        return stage["side"], stage["side"], shape[2]
     share = stage.get("crop", 1)
-    return round(shape[0] * share), round(shape[1] * share), shape[2]
+    height, width = (side and round(side * share) for side in shape[:2])
+    return height, width, shape[2]

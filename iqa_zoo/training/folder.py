@@ -1,6 +1,7 @@
 """The folder that a finished training leaves: a model like any other."""
 
 import csv
+import dataclasses
 import io
 import json
 from collections.abc import Mapping, Sequence
@@ -159,13 +160,12 @@ def _calibrated(
     }
     test = parts.get("test", ())
     if len(test) >= FEWEST_HELD_OUT:
-        (low, high), (first, last) = scale, labels.range
-        share = (labels.mos[test] - first) / (last - first)
-        if labels.direction == "lower_is_better" and not on_their_scale:
-            share = 1 - share
+        known = labels
+        if on_their_scale:
+            known = dataclasses.replace(labels, direction="higher_is_better")
         found["interval"] = interval_table(
             scores[test],
-            low + share * (high - low),
+            known.scores((scale[0], scale[1]))[test],
             held_out=f"the {len(test)} test images of its split",
         )
     return found

@@ -6,10 +6,13 @@ import numpy as np
 
 
 class Inputs(Protocol):
-    """Views of pictures, (pictures, views, h, w, channels): an array, or on demand."""
+    """Views of pictures, (pictures, views, h, w, channels): an array, or on demand.
+
+    Height and width of the shape are None where pictures have sizes of their own.
+    """
 
     @property
-    def shape(self) -> tuple[int, ...]: ...
+    def shape(self) -> tuple[int | None, ...]: ...
 
     @property
     def dtype(self) -> np.dtype: ...

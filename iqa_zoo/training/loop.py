@@ -8,6 +8,7 @@ of the others are gathered first, so that terms that compare the pictures of a b
 """
 
 import contextlib
+import functools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -20,7 +21,7 @@ from iqa_zoo.errors import TrainingError
 from iqa_zoo.models.losses import OpinionLoss
 from iqa_zoo.training.batches import Batches
 from iqa_zoo.training.inputs import Inputs
-from iqa_zoo.training.trunk import above
+from iqa_zoo.training.trunk import below, trained_part
 
 
 class Loop:
@@ -31,13 +32,14 @@ class Loop:
             the stage's `frozen_to` is trained.
         stage: the stage's table (see `training.stages`).
         inputs: (pictures, views, h, w, channels), uint8 or float16.
-        targets: float32 (pictures, bins), distributions.
+        targets: float32 (pictures, columns), as the stage's loss takes them.
         rows: int (n,), the pictures to train on.
         scale: lowest and highest score.
         seed: of the order, the crops, the mirror images and dropout.
         strategy: how the work is shared; None for one device.
         below_too: the inputs are pictures though the stage freezes layers: these run
             in every step.
+        classes: columns of the targets that are classes beside a score.
 
     Attributes:
         upper: the part that runs in every step.
@@ -57,30 +59,34 @@ class Loop:
         seed: Sequence[int],
         strategy: tf.distribute.Strategy | None = None,
         below_too: bool = False,
+        classes: int = 0,
     ) -> None:
         self.strategy = strategy or tf.distribute.get_strategy()
         self.replicas = self.strategy.num_replicas_in_sync
         self.batches = Batches(inputs, targets, stage, rows, seed, self.replicas)
-        upper = above(network, stage["frozen_to"], stage.get("output"))
-        for layer in network.layers:
-            layer.trainable = False
+        frozen = below(network, stage["frozen_to"])
+        fixed = {id(layer) for layer in frozen.layers} if frozen else set()
         live = stage.get("batch_norm", "frozen") == "live"
-        for layer in upper.layers:
+        for layer in network.layers:
             norm = isinstance(layer, keras.layers.BatchNormalization)
-            layer.trainable = live or not norm
-            if norm:
+            layer.trainable = id(layer) not in fixed and (live or not norm)
+            if norm and id(layer) not in fixed:
                 # With statistics of its share alone each replica would train another
                 # network.
                 layer.synchronized = live and self.replicas > 1
-        self.upper = above(network, "none", stage.get("output")) if below_too else upper
-        self.loss = OpinionLoss(stage["loss"], scale)
+        self.upper = trained_part(network, stage, below_too)
+        self.loss = OpinionLoss(stage["loss"], scale, classes)
         self.trained = self.upper.trainable_variables
         others = self.upper.non_trainable_variables
         self.seeds = [v for v in others if "seed_generator" in v.path]
         random = np.random.default_rng([*seed, 1])
         self._dropout = random.integers(2**31, size=len(self.seeds))
-        above_cut = upper.non_trainable_variables if live else ()
-        self.statistics = [v for v in above_cut if "/moving_" in v.path]
+        below_cut = {id(v) for v in frozen.variables} if frozen else set()
+        self.statistics = [
+            v
+            for v in (others if live else ())
+            if "/moving_" in v.path and id(v) not in below_cut
+        ]
         self.average = stage.get("average")
         self.accumulated = stage.get("accumulate", 1)
         with self.strategy.scope():
@@ -237,24 +243,45 @@ class Loop:
         before = context.replica_id_in_sync_group * tf.shape(answer)[0]
         after = tf.shape(everyone)[0] - before - tf.shape(answer)[0]
         nothing = answer - tf.stop_gradient(answer)  # 0, with a gradient
-        return everyone + tf.pad(nothing, [[before, after], [0, 0]])
+        others = [[0, 0]] * (len(answer.shape) - 1)
+        return everyone + tf.pad(nothing, [[before, after], *others])
+
+
+#: What takes the steps, from a stage's `optimizer`. SGD's momentum is that of all the
+#: papers that use it.
+_OPTIMIZERS = {
+    "adamw": keras.optimizers.AdamW,
+    "adam": keras.optimizers.Adam,
+    "nadam": keras.optimizers.Nadam,
+    "sgd": functools.partial(keras.optimizers.SGD, momentum=0.9),
+}
+LAST = 1e-3  # of an exponential schedule, as a share of the first rate
 
 
 def _optimizer(stage: Mapping[str, Any], steps: int, replicas: int) -> Any:
-    """AdamW with the stage's rates, 16-bit safe where the policy computes so."""
+    """The stage's optimizer and rates, 16-bit safe where the policy computes so."""
     updates = max(steps // stage.get("accumulate", 1), 1)
-    warmup = round(stage.get("warmup", 0.0) * updates)
-    rate = keras.optimizers.schedules.CosineDecay(
-        0.0 if warmup else stage["learning_rate"],
-        max(updates - warmup, 1),
-        warmup_target=stage["learning_rate"] if warmup else None,
-        warmup_steps=warmup,
-    )
-    optimizer = keras.optimizers.AdamW(
-        rate,
+    optimizer = _OPTIMIZERS[stage.get("optimizer", "adamw")](
+        _rate(stage, updates),
         weight_decay=stage.get("weight_decay", 0.0),
         global_clipnorm=stage["clip"] / replicas if "clip" in stage else None,
     )
     if keras.config.dtype_policy().compute_dtype == "float16":
         return keras.optimizers.LossScaleOptimizer(optimizer)
     return optimizer
+
+
+def _rate(stage: Mapping[str, Any], updates: int) -> Any:
+    """The learning rate by the number of the step of the optimizer."""
+    rate, schedule = stage["learning_rate"], stage.get("schedule", "cosine")
+    if schedule == "constant":
+        return rate
+    if schedule == "exponential":
+        return keras.optimizers.schedules.ExponentialDecay(rate, updates, LAST)
+    warmup = round(stage.get("warmup", 0.0) * updates)
+    return keras.optimizers.schedules.CosineDecay(
+        0.0 if warmup else rate,
+        max(updates - warmup, 1),
+        warmup_target=rate if warmup else None,
+        warmup_steps=warmup,
+    )

@@ -14,10 +14,11 @@ import numpy as np
 from iqa_zoo import registry
 from iqa_zoo.data.manifest import Labels
 from iqa_zoo.data.pictures import pictures
+from iqa_zoo.errors import UsageError
 from iqa_zoo.training.devices import policy, strategy_of
 from iqa_zoo.training.loop import Loop
-from iqa_zoo.training.train import parts_of, started
-from iqa_zoo.training.trunk import Sized, below, kept_size
+from iqa_zoo.training.train import parts_of, stages_of, started, targets_of
+from iqa_zoo.training.trunk import Sized, below, is_read_each_time, kept_size
 
 logger = logging.getLogger("iqa_zoo")
 
@@ -34,6 +35,7 @@ def plan(
     shares: str = "80/20",
     train_on_validation: bool = False,
     limit: int | None = None,
+    recipe: str | None = None,
     epochs: int | None = None,
     precision: str = "auto",
     cache: str | os.PathLike[str] | None = None,
@@ -54,20 +56,24 @@ def plan(
     entry = registry.resolve(name, None)
     parts = parts_of(labels, split, train_on_validation, shares, limit)
     paths = labels.paths[:SAMPLE]
-    scale, bins = tuple(entry.output["scale"]), entry.output["bins"]
+    scale = tuple(entry.output.get("scale", (0, 1)))
     stages = []
     logger.info(
         "Trying %d pictures and %d steps, to see how long they take.", len(paths), STEPS
     )
     with policy(precision), strategy_of("one").scope():
         network, _ = started(name, start)
-        for stage in entry.card["recipe"]:
-            if epochs is not None:
-                stage = {**stage, "epochs": epochs}
+        for stage in stages_of(entry, recipe, epochs):
+            if is_read_each_time(stage, entry.input):
+                raise UsageError(
+                    f"{name} is trained on pictures in their own sizes or on pairs, "
+                    "for which there is no dry run."
+                )
+            targets = targets_of(labels, entry.output, stage)
             size = kept_size(network, stage, entry.input, Path(cache or out))
             prepare = _preparing(network, stage, entry.input, paths)
             rows = parts["train"]
-            step, steps = _stepping(network, stage, size, rows, scale, bins)
+            step, steps = _stepping(network, stage, size, rows, scale, targets)
             passes = 1 if size.fits(len(labels.paths)) else stage["epochs"]
             seconds = prepare * len(labels.paths) * passes + step * steps
             if "kernel" in stage:
@@ -116,13 +122,12 @@ def _stepping(
     size: Sized,
     rows: np.ndarray,
     scale: tuple[float, float],
-    bins: int,
+    targets: np.ndarray,
 ) -> tuple[float, int]:
     """Seconds a step, and the number of steps."""
     # Nothing but the shape matters for the time; the file behind it is never made.
     count = int(rows.max()) + 1
     inputs = np.broadcast_to(np.zeros(1, size.dtype), (count, *size.shape))
-    targets = np.full((count, bins), 1 / bins, np.float32)
     loop = Loop(network, stage, inputs, targets, rows=rows, scale=scale, seed=(0, 0))
     before = [variable.numpy() for variable in loop.trained]
     seconds = []

@@ -5,9 +5,14 @@ A stage is a table of a card. Its keys:
 name           what people read in the log
 frozen_to      the last layer that stays as it is, or "none"
 epochs, batch  how often and in how large groups the pictures are seen
-learning_rate  AdamW's at the start; it falls to zero along a half cosine
-weight_decay   AdamW's
-warmup         share of the steps in which the rate rises from zero first
+optimizer      "adamw" (where nothing is said), "adam", "nadam", or "sgd" with a
+               momentum of 0.9
+learning_rate  the optimizer's at the start
+schedule       "cosine": the rate falls to zero along a half cosine (where nothing is
+               said); "constant"; "exponential": it falls to a thousandth
+weight_decay   the optimizer's, decoupled from the gradient
+warmup         share of the steps in which the rate rises from zero first, where it
+               falls along a cosine
 accumulate     batches whose gradients are averaged into one step of the optimizer
 clip           largest norm of all gradients together
 average        weights are averaged with this momentum a step of the optimizer; the
@@ -15,8 +20,19 @@ average        weights are averaged with this momentum a step of the optimizer; 
 patience       epochs without a better validation SROCC after which the stage ends; the
                weights of the best epoch are kept
 crop           side of a random crop as a share of the picture's side
+patches        random patches that each picture is shown by, as one mosaic, of `patch`
+               pixels a side
+side           pixels a side of a random square, out of pictures in their own size
 mirror         whether each picture is mirrored half of the time
-output         the layer whose answer is trained, where that is not the last
+output         the layer whose answer is trained, where that is not the last; scores of
+               places are each compared with the picture's
+network        "module:function", from the network to one that shares its layers and is
+               trained in its place, on pictures of six channels: the distorted one and
+               its reference
+target         what the answer is compared with: "opinion" (where nothing is said),
+               "distortion" (the one of the card's `output.classes` that the table's
+               distortion and level make), "both" (a score, and classes behind it), or
+               "order" (the pictures of one reference and distortion by their level)
 ridge          strength of the ridge regression that sets the layer `head` from what
                the layer `pool` gives, before the stage; weights that have learned from
                opinions keep their head
@@ -37,7 +53,13 @@ import tensorflow as tf
 from iqa_zoo.threads import cores
 from iqa_zoo.training.inputs import Inputs
 from iqa_zoo.training.kernels import set_kernel
-from iqa_zoo.training.trunk import above, below
+from iqa_zoo.training.trunk import (
+    above,
+    below,
+    main_output,
+    paired,
+    trained_part,
+)
 
 PREDICTED = 16  # pictures at once
 SUMMED = 1024  # pictures whose features are held at once
@@ -49,22 +71,44 @@ Predictor = Callable[[Inputs, np.ndarray], np.ndarray]
 
 def predictor(network: keras.Model) -> Predictor:
     """From inputs and rows to the network's answers (n, bins) to their first views."""
-    answer = tf.function(lambda x: network(x, training=False))
+    answer = tf.function(lambda x: network(x, training=False), reduce_retracing=True)
 
     def predict(inputs: Inputs, rows: np.ndarray) -> np.ndarray:
         answers = []
+        # Pictures in sizes of their own are no batch.
+        at_once = 1 if None in inputs.shape else PREDICTED
         # Pictures may have to be read and decoded.
         with ThreadPoolExecutor(cores()) as pool:
-            for first in range(0, len(rows), PREDICTED):
-                part = rows[first : first + PREDICTED]
+            for first in range(0, len(rows), at_once):
+                part = rows[first : first + at_once]
                 # As many each time: TensorFlow compiles anew for another number.
-                views = pool.map(inputs.__getitem__, np.resize(part, PREDICTED))
+                views = pool.map(inputs.__getitem__, np.resize(part, at_once))
                 x = np.stack([view[0] for view in views])
                 y = answer(tf.constant(x, tf.float32))
                 answers.append(y.numpy()[: len(part)].astype(np.float32))
         return np.concatenate(answers)
 
     return predict
+
+
+def answering(
+    network: keras.Model,
+    stage: Mapping[str, Any],
+    upper: keras.Model,
+    below_too: bool,
+) -> keras.Model:
+    """What gives the network's own answer to a stage's inputs.
+
+    Args:
+        upper: what the stage's steps run, whose answer may be another.
+        below_too: as of `trunk.trained_part`.
+    """
+    if "network" in stage:
+        return paired(above(network, "none"))
+    if upper.outputs[0].shape == main_output(network).shape:
+        return upper
+    whole = {key: value for key, value in stage.items() if key != "output"}
+    return trained_part(network, whole, below_too)
 
 
 def predict(network: keras.Model, inputs: Inputs, rows: np.ndarray) -> np.ndarray:
@@ -80,31 +124,32 @@ def set_head(
     targets: np.ndarray,
     rows: np.ndarray,
 ) -> None:
-    """Set the head by ridge regression of the log targets on the pooled features.
+    """Set the head by ridge regression of what it must give on the pooled features.
 
     A softmax over bins is linear in its logits, and the logits of a distribution are
     its logarithm, so the regression is the head's own least-squares solution: a start
-    from which the layers below get useful gradients at once.
+    from which the layers below get useful gradients at once. A score is linear in what
+    its head gives.
 
     Args:
         network: the whole network; its layer `head` is set.
         pooled: from `inputs` to what the head takes.
         ridge: strength, as a share of the features' variance.
         inputs: (pictures, views, h, w, channels).
-        targets: (pictures, bins), distributions.
+        targets: (pictures, bins), distributions, or (pictures, 1), scores.
         rows: int (n,), the pictures to learn from.
     """
     # Sums over pictures, a part at a time: there may be many. In 64 bits, whatever the
     # precision of the network: sums of squares need them.
     features = predictor(pooled)
-    logarithms = np.log(np.maximum(targets.astype(np.float64), 1e-4))
+    wanted = _wanted_of_head(network, targets.astype(np.float64))
     sums: Any = 0
     for view in range(inputs.shape[1]):
         for first in range(0, len(rows), SUMMED):
             part = rows[first : first + SUMMED]
             x = features(_View(inputs, view), part).astype(np.float64)
             x = np.concatenate([np.ones((len(x), 1)), x], axis=1)
-            sums = sums + x.T @ np.concatenate([x, logarithms[part]], axis=1)
+            sums = sums + x.T @ np.concatenate([x, wanted[part]], axis=1)
     count, bins = sums[0, 0], targets.shape[1]
     mean, answer = sums[0, 1:-bins] / count, sums[0, -bins:] / count
     products = sums[1:, 1:-bins] - count * np.outer(mean, mean)
@@ -115,6 +160,14 @@ def set_head(
     covariances = (sums[1:, -bins:] - count * np.outer(mean, answer)) / spread[:, None]
     kernel = np.linalg.solve(normal, covariances) / spread[:, None]
     network.get_layer("head").set_weights([kernel, answer - mean @ kernel])
+
+
+def _wanted_of_head(network: keras.Model, targets: np.ndarray) -> np.ndarray:
+    """float64, as `targets`: what `head` must give for the network to answer those."""
+    if targets.shape[1] > 1:
+        return np.log(np.maximum(targets, 1e-4))
+    none, one = np.asarray(above(network, "head")(np.array([[0.0], [1.0]])))
+    return (targets - none) / (one - none)
 
 
 def solve(

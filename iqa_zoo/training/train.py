@@ -36,6 +36,7 @@ from iqa_zoo.training.interrupts import Interrupt, deferred
 from iqa_zoo.training.loop import Loop
 from iqa_zoo.training.stages import (
     Predictor,
+    answering,
     pooled_features,
     predictor,
     set_head,
@@ -71,6 +72,7 @@ def train(
     train_on_validation: bool = False,
     limit: int | None = None,
     seed: int = 0,
+    recipe: str | None = None,
     epochs: int | None = None,
     precision: str = "auto",
     strategy: str | tf.distribute.Strategy = "auto",
@@ -81,7 +83,7 @@ def train(
     command: str = "",
     **columns: Any,
 ) -> Path:
-    """Train a model on your opinion scores by its card's recipe.
+    """Train a model on your opinion scores by a recipe of its card.
 
     A training that was killed, at whatever moment, goes on where it was saved last when
     the same call is made again, and ends with the weights of an unbroken one.
@@ -95,7 +97,8 @@ def train(
             all images, the figures, diagrams, the losses as a table and for TensorBoard
             and the command; its path is taken wherever a model's name is.
         start: "best" for the weights that come with the model, else its backbone's;
-            "imagenet", "random", or a model's name or run's folder to start from.
+            "imagenet", "random", or a model's name or run's folder to start from; of
+            another model the arrays of the same names and shapes are taken.
         split: seed of the split into images to train, to validate and to test on,
             by groups or references where the table has any; None trains on all. A split
             of the table's own goes before it.
@@ -106,6 +109,7 @@ def train(
             by the split's seed has first).
         seed: of everything random in the training; the seeds of Python, NumPy and
             TensorFlow are set to it.
+        recipe: which of the card's `recipes`; None for its `recipe`.
         epochs: instead of the recipe's, for every stage.
         precision: "auto" (float32 on a CPU, mixed_float16 on a GPU, mixed_bfloat16 on a
             TPU) or a Keras policy.
@@ -156,13 +160,11 @@ def train(
         parts = parts_of(labels, split, train_on_validation, shares, limit)
         how = {"out": out, "split": split, "command": command}
         return measures.fit_opinions(entry, labels, parts, **how)
-    scale, bins = tuple(entry.output["scale"]), entry.output["bins"]
-    targets = labels.distribution(scale, bins).astype(np.float32)
+    output = entry.output
+    scale = tuple(output.get("scale", (0, 1)))
     parts = parts_of(labels, split, train_on_validation, shares, limit)
-    recipe = [
-        stage if epochs is None else {**stage, "epochs": epochs}
-        for stage in entry.card["recipe"]
-    ]
+    stages = stages_of(entry, recipe, epochs)
+    targets = [targets_of(labels, output, stage) for stage in stages]
     source = source_of(name, start)
     seen = source.seen() if source else frozenset()
     fingerprints = _fingerprints(labels.paths)
@@ -183,7 +185,7 @@ def train(
             parts,
             out=out,
             fingerprints=fingerprints,
-            start=_start_name(source, start),
+            start=_start_name(source, name, start),
             seen=seen,
             split=split,
             seed=seed,
@@ -204,10 +206,11 @@ def train(
             place.follow(
                 {
                     "model": name,
-                    "recipe": recipe,
+                    "recipe": stages,
                     "start weights": _hash(registry.variables(network).values()),
                     "opinions or images": sha256(
-                        targets.tobytes() + "".join(fingerprints).encode()
+                        b"".join(each.tobytes() for each in targets)
+                        + "".join(fingerprints).encode()
                     ),
                     "split": {part: rows.tolist() for part, rows in parts.items()},
                     "seed": seed,
@@ -221,7 +224,7 @@ def train(
         run = _Run(
             network,
             labels,
-            targets,
+            output,
             parts,
             scale,
             seed,
@@ -230,7 +233,8 @@ def train(
             chief,
             save_seconds,
             callbacks,
-            has_head=source is not None,
+            has_head=source is not None
+            and any(has_opinions(stage) for stage in source.card["recipe"]),
         )
         prepared = functools.partial(
             stage_inputs,
@@ -240,8 +244,9 @@ def train(
             cache=Path(cache or place.folder),
             spare=place.folder,
             fingerprints=fingerprints,
+            references=labels.reference,
         )
-        for number, stage in enumerate(recipe):
+        for number, stage in enumerate(stages):
             if run.saved and run.saved[1]["stage"] > number:
                 continue
             inputs, streamed = prepared(
@@ -249,18 +254,18 @@ def train(
                 # A run that goes on must draw what it drew before.
                 streamed=run.saved[1]["streamed"] if run.saved else None,
             )
-            answer = run.stage(number, stage, inputs, streamed)
+            answer = run.stage(number, stage, targets[number], inputs, streamed)
             if "kernel" in stage:
                 logger.info("Setting the kernel head.")
                 inputs, streamed = prepared(stage["kernel"])
                 rows = parts["train"]
                 kernel = stage["kernel"]
-                answer = solve(network, kernel, inputs, targets, rows, streamed)
+                answer = solve(network, kernel, inputs, targets[number], rows, streamed)
 
         logger.info("Measuring all parts.")
         metrics = {
             "model": entry.name,
-            "start": _start_name(source, start),
+            "start": _start_name(source, name, start),
             "split": split,
             "seed": seed,
             "precision": precise,
@@ -270,17 +275,25 @@ def train(
         scores = np.full(len(labels.names), np.nan)
         for part, rows in parts.items():
             answers = answer(inputs, rows).astype(np.float64)
-            scores[rows] = opinions.mean_and_std(answers, scale)[0]
+            if output["kind"] == "classes":
+                known = targets_of(labels, output, {"target": "distortion"})[rows]
+                right = answers.argmax(1) == known.argmax(1)
+                scores[rows] = right
+                metrics[part] = {"accuracy": float(right.mean()), "n": len(rows)}
+                continue
+            scores[rows] = scores_of(answers, scale)
             if len(rows) < 2:  # one picture agrees with anything
                 continue
-            metrics[part] = figures(labels, rows, scores[rows], answers, scale)
+            given = answers if output["kind"] == "distribution" else None
+            metrics[part] = figures(labels, rows, scores[rows], given, scale)
             metrics[f"{part}_constant"] = constant_figures(
-                labels, rows, parts["train"], scale, bins
+                labels, rows, parts["train"], scale, output.get("bins")
             )
         for part in filter(metrics.__contains__, HELD_OUT):
-            metrics[f"{part}_intervals"] = _intervals(labels, parts[part], scores)
+            if output["kind"] != "classes":
+                metrics[f"{part}_intervals"] = _intervals(labels, parts[part], scores)
         if chief:
-            card = {**entry.card, "recipe": recipe}
+            card = {**entry.card, "recipe": stages}
             seen |= {fingerprints[row] for row in parts["train"]}
             network_arrays = registry.variables(network).items()
             write_run(
@@ -304,7 +317,7 @@ class _Run:
 
     network: keras.Model
     labels: Labels
-    targets: np.ndarray
+    output: Mapping[str, Any]
     parts: Mapping[str, np.ndarray]
     scale: tuple[float, float]
     seed: int
@@ -335,7 +348,12 @@ class _Run:
             self.best_weights = _below("best/", arrays)
 
     def stage(
-        self, number: int, stage: Mapping[str, Any], inputs: Inputs, streamed: bool
+        self,
+        number: int,
+        stage: Mapping[str, Any],
+        targets: np.ndarray,
+        inputs: Inputs,
+        streamed: bool,
     ) -> Predictor:
         """Run a stage, or what is left of it; gives what predicts from its inputs."""
         rows, self.streamed = self.parts["train"], streamed
@@ -344,14 +362,15 @@ class _Run:
             self.network,
             stage,
             inputs,
-            self.targets,
+            targets,
             rows=rows,
             scale=self.scale,
             seed=(self.seed, number),
             strategy=self.strategy,
             below_too=below_too,
+            classes=len(self.output["classes"]) if stage.get("target") == "both" else 0,
         )
-        answer = predictor(loop.upper)
+        answer = predictor(answering(self.network, stage, loop.upper, below_too))
         first = 0
         if self.saved:
             arrays, state = self.saved
@@ -365,7 +384,7 @@ class _Run:
             if "ridge" in stage and not self.has_head:
                 pooled = pooled_features(self.network, stage, below_too)
                 ridge = stage["ridge"]
-                set_head(self.network, pooled, ridge, inputs, self.targets, rows)
+                set_head(self.network, pooled, ridge, inputs, targets, rows)
                 loop.start_averages()
             # Finds out before the first step whether the disk takes a checkpoint.
             self.save(number, 0, loop)
@@ -474,10 +493,11 @@ class _Run:
         loop.losses = [0.0, 0]
         row = {"stage": stage["name"], "epoch": epoch, "loss": total / count}
         rows = self.parts.get("validation", ())
+        if self.output["kind"] == "classes" or not has_opinions(stage):
+            rows = ()
         if len(rows) > 1:
-            bins = opinions.bin_values(self.scale, self.targets.shape[1])
             with loop.averaged():
-                found = answer(loop.batches.inputs, rows) @ bins
+                found = scores_of(answer(loop.batches.inputs, rows), self.scale)
                 row["validation_srocc"] = srocc(high_is_good(self.labels)[rows], found)
                 better = row["validation_srocc"] > self.best.get("srocc", -2)
                 if "patience" in stage and better:
@@ -580,11 +600,13 @@ def _pooled(network: keras.Model, name: str) -> keras.Model:
         ) from error
 
 
-def _start_name(source: registry.Entry | None, start: str | os.PathLike[str]) -> str:
+def _start_name(
+    source: registry.Entry | None, name: str, start: str | os.PathLike[str]
+) -> str:
     """What a run says of the weights that it started from."""
     if source is not None:
         return source.name
-    return "random" if start == "random" else "imagenet"
+    return _first_weights(name, start) or "random"
 
 
 def _hash(variables: Sequence[Any]) -> str:
@@ -605,6 +627,93 @@ def _intervals(
     """95 % intervals of the figures of `rows`, by drawing images or groups anew."""
     groups = measures.groups_of(labels, rows)
     return bootstrap(high_is_good(labels)[rows], scores[rows], groups=groups)
+
+
+def stages_of(
+    entry: registry.Entry, recipe: str | None, epochs: int | None
+) -> list[dict[str, Any]]:
+    """The stages of a recipe of the card, with another number of epochs if given.
+
+    Raises:
+        UnknownNameError: the card has no such recipe.
+    """
+    recipes = entry.card.get("recipes", {})
+    if recipe is not None and recipe not in recipes:
+        raise UnknownNameError("recipe", recipe, recipes)
+    stages = entry.card["recipe"] if recipe is None else recipes[recipe]
+    return [
+        dict(stage) if epochs is None else {**stage, "epochs": epochs}
+        for stage in stages
+    ]
+
+
+def has_opinions(stage: Mapping[str, Any]) -> bool:
+    """Whether a stage learns from opinions."""
+    own = stage.get("network") is not None
+    return not own and stage.get("target", "opinion") in ("opinion", "both")
+
+
+def targets_of(
+    labels: Labels, output: Mapping[str, Any], stage: Mapping[str, Any]
+) -> np.ndarray:
+    """float32 (pictures, columns): what a stage's answers are compared with.
+
+    Raises:
+        UsageError: the table lacks a column that the stage needs, or has a distortion
+            that the model does not know.
+    """
+    target = stage.get("target", "opinion")
+    if target == "order":
+        _check_columns(labels, stage, "reference", "distortion", "level")
+        kinds = [*zip(labels.reference or (), labels.distortion or (), strict=True)]
+        numbers = {kind: number for number, kind in enumerate(dict.fromkeys(kinds))}
+        groups = [numbers[kind] for kind in kinds]
+        return np.array([groups, labels.level], np.float32).T
+    if target in ("distortion", "both"):
+        _check_columns(labels, stage, "distortion", "level")
+        classes = _one_hot(labels, output["classes"])
+        if target == "distortion":
+            return classes
+        scores = labels.scores(tuple(output["scale"]))[:, None]
+        return np.concatenate([scores, classes], axis=1).astype(np.float32)
+    if output["kind"] == "distribution":
+        scale, bins = tuple(output["scale"]), output["bins"]
+        return labels.distribution(scale, bins).astype(np.float32)
+    scale = tuple(output.get("scale", (0, 1)))
+    return labels.scores(scale)[:, None].astype(np.float32)
+
+
+def _check_columns(labels: Labels, stage: Mapping[str, Any], *columns: str) -> None:
+    for column in columns:
+        if getattr(labels, column) is None:
+            raise UsageError(
+                f"The stage {stage['name']!r} needs a column {column!r}, which the "
+                "table does not have. `iqa-zoo distort` makes such tables."
+            )
+
+
+def _one_hot(labels: Labels, classes: Sequence[str]) -> np.ndarray:
+    """float32 (pictures, classes): which class each picture's distortion is."""
+    places = {name: place for place, name in enumerate(classes)}
+    found = []
+    for image, kind, level in zip(
+        labels.names, labels.distortion or (), labels.level or (), strict=True
+    ):
+        name = kind if kind in places else f"{kind}-{level}"
+        if name not in places:
+            raise UsageError(
+                f"{image}: the model knows no distortion {name!r}, only "
+                f"{', '.join(classes)}. Leave the image out of the table."
+            )
+        found.append(places[name])
+    return np.eye(len(classes), dtype=np.float32)[found]
+
+
+def scores_of(answers: np.ndarray, scale: tuple[float, float]) -> np.ndarray:
+    """float64 (n,): the scores that answers are, or that distributions stand for."""
+    if answers.shape[1] == 1:
+        return answers[:, 0].astype(np.float64)
+    return opinions.mean_and_std(answers, scale)[0]
 
 
 def parts_of(
@@ -637,10 +746,12 @@ def started(
     """The network to train, and the weight set that it starts from, if one."""
     source = source_of(name, start)
     if source is None:
-        weights = None if start == "random" else "imagenet"
-        return registry.load_network(name, weights), None
+        return registry.load_network(name, _first_weights(name, start)), None
     network = registry.load_network(name, None)
-    registry.fill(network, source.arrays(), source.name)
+    fill = registry.fill
+    if source.card["builder"] != registry.resolve(name, None).card["builder"]:
+        fill = registry.fill_shared
+    fill(network, source.arrays(), source.name)
     return network, source
 
 
@@ -651,6 +762,14 @@ def source_of(name: str, start: str | os.PathLike[str]) -> registry.Entry | None
         tagged = os.fspath(name) != entry.name
         start = name if tagged or "default_weights" in entry.card else "imagenet"
     return None if start in ("random", "imagenet") else registry.resolve(start)
+
+
+def _first_weights(name: str, start: str | os.PathLike[str]) -> str | None:
+    """What `load_network` is asked for where a training starts from no weight set."""
+    has_backbone = "backbone" in registry.resolve(name, None).card
+    if start == "random" or (start == "best" and not has_backbone):
+        return None
+    return "imagenet"
 
 
 def _fingerprints(paths: Sequence[Path]) -> list[str]:

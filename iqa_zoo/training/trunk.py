@@ -22,9 +22,10 @@ import tensorflow as tf
 from iqa_zoo.data.pictures import Decoded, pictures
 from iqa_zoo.engines.convert import converted
 from iqa_zoo.engines.litert import LiteRT
-from iqa_zoo.errors import OutputError, UnknownNameError, WeightsError
+from iqa_zoo.errors import OutputError, UnknownNameError, UsageError, WeightsError
 from iqa_zoo.files import atomic_write, fingerprint
 from iqa_zoo.images import read_image
+from iqa_zoo.registry import named_function
 from iqa_zoo.threads import cores
 from iqa_zoo.training.inputs import Inputs
 from iqa_zoo.training.pace import Pace
@@ -43,7 +44,8 @@ def below(network: keras.Model, layer: str) -> keras.Model | None:
     """The part of `network` up to and with `layer`; None where that is "none"."""
     if layer == "none":
         return None
-    return keras.Model(network.inputs[0], _layer(network, layer).output)
+    inputs = network.inputs if len(network.inputs) > 1 else network.inputs[0]
+    return keras.Model(inputs, _layer(network, layer).output)
 
 
 def above(network: keras.Model, layer: str, upto: str | None = None) -> keras.Model:
@@ -54,9 +56,42 @@ def above(network: keras.Model, layer: str, upto: str | None = None) -> keras.Mo
     Raises:
         UnknownNameError: no layer of that name.
     """
-    start = network.inputs[0] if layer == "none" else _layer(network, layer).output
-    end = network.outputs[0] if upto is None else _layer(network, upto).output
+    start = network.inputs if layer == "none" else _layer(network, layer).output
+    end = main_output(network) if upto is None else _layer(network, upto).output
+    if isinstance(start, list) and len(start) == 1:
+        start = start[0]
     return keras.Model(start, end)
+
+
+def main_output(network: keras.Model) -> keras.KerasTensor:
+    """The answer of a network; of one with several outputs, the score."""
+    if isinstance(network.output, dict):
+        return network.output["score"]
+    return network.outputs[0]
+
+
+def paired(network: keras.Model) -> keras.Model:
+    """A network as one of pictures of six channels, the distorted one's first.
+
+    One that takes no reference does not look at the others.
+    """
+    both = keras.Input((*network.inputs[0].shape[1:3], 6), name="pair")
+    distorted, reference = both[..., :3], both[..., 3:]
+    halves = {"image": distorted, "distorted": distorted, "reference": reference}
+    given = [halves[x.name] for x in network.inputs]
+    return keras.Model(both, network(given if len(given) > 1 else given[0]))
+
+
+def trained_part(
+    network: keras.Model, stage: Mapping[str, Any], below_too: bool = False
+) -> keras.Model:
+    """What a stage's steps run: from its inputs to the answer that its loss is of."""
+    if "network" in stage:
+        part: keras.Model = named_function(stage["network"])(network)
+        return part
+    cut = "none" if below_too else stage["frozen_to"]
+    part = above(network, cut, stage.get("output"))
+    return paired(part) if len(part.inputs) == 2 else part
 
 
 def _layer(network: keras.Model, name: str) -> keras.layers.Layer:
@@ -109,16 +144,27 @@ def stage_inputs(
     *,
     spare: Path | None = None,
     fingerprints: Sequence[str] | None = None,
+    references: Sequence[Path] | None = None,
     streamed: bool | None = None,
 ) -> tuple[Inputs, bool]:
     """What a stage trains on, and whether that is pictures which are read each time.
 
-    Where the disk has room it is `cached_inputs`.
+    Where the disk has room it is `cached_inputs`; pictures in their own sizes and pairs
+    are read each time.
 
     Args:
+        references: what each picture was made from, where the table says it.
         streamed: whether pictures are to be read each time; None decides by the room.
         Others: as of `cached_inputs`.
     """
+    pair = "network" in stage or rule.get("pair", False)
+    if pair and references is None:
+        raise UsageError(
+            f"The stage {stage['name']!r} compares pictures with what they were made "
+            "from; the table needs a column of references (reference, --reference)."
+        )
+    if is_read_each_time(stage, rule):
+        return Decoded(paths, rule, references if pair else None), True
     trunk = below(network, stage["frozen_to"])
     mirror = stage.get("mirror", False)
     place = cached_at(trunk, paths, rule, cache, mirror, fingerprints)
@@ -136,6 +182,12 @@ def stage_inputs(
     if streamed:
         return Decoded(paths, rule), True
     return _cached(trunk, paths, rule, place, spare, mirror), False
+
+
+def is_read_each_time(stage: Mapping[str, Any], rule: Mapping[str, Any]) -> bool:
+    """Whether a stage's pictures are pairs, or of sizes of their own."""
+    pair = "network" in stage or rule.get("pair", False)
+    return pair or rule["fit"] == "native"
 
 
 def _views(trunk: keras.Model | None, mirror: bool) -> int:

@@ -121,3 +121,38 @@ def make_opinions(folder: Path, count: int = 20, size=(40, 48)) -> tuple[Path, P
         writer.writeheader()
         writer.writerows(rows)
     return table, photos
+
+
+def make_distorted(folder: Path, kinds, size=(40, 48)) -> tuple[Path, Path]:
+    """Three pictures with more and more noise, and the table of distortions.
+
+    Args:
+        kinds: names of distortions as cards have them, NAME or NAME-LEVEL.
+    """
+    photos = folder / "photos"
+    photos.mkdir(parents=True)
+    random = np.random.default_rng(5)
+    rows = []
+    for source in range(4):
+        reference = random.integers(40, 200, (*size, 3))
+        Image.fromarray(reference.astype(np.uint8)).save(photos / f"{source}.png")
+        for step, kind in enumerate(kinds):
+            name, _, level = kind.rpartition("-")
+            noise = random.integers(-5 * step - 5, 5 * step + 6, (*size, 3))
+            image = f"{source}-{kind}.png"
+            Image.fromarray((reference + noise).astype(np.uint8)).save(photos / image)
+            rows.append(
+                {
+                    "image": image,
+                    "reference": f"{source}.png",
+                    "distortion": name or kind,
+                    "level": level if name else 1,
+                    "mos": 1 - step / len(kinds),
+                }
+            )
+    table = folder / "mos.csv"
+    with table.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    return table, photos

@@ -277,9 +277,12 @@ def test_best_start_without_weights_is_imagenet(monkeypatch):
     monkeypatch.setattr(registry, "fill_backbone", lambda *a: asked.append(a))
     monkeypatch.setattr(registry, "_backbone", lambda card: "some")
     monkeypatch.setattr(store, "read_imagenet", lambda backbone: {})
-    for start, fills in (("best", 1), ("imagenet", 2), ("random", 2)):
-        assert started(NAME, start)[1] is None
-        assert len(asked) == fills
+    with packaged(backbone="some"):
+        for start, fills in (("best", 1), ("imagenet", 2), ("random", 2)):
+            assert started(NAME, start)[1] is None
+            assert len(asked) == fills
+    assert started(NAME, "best")[1] is None  # from random: there is no backbone
+    assert len(asked) == 2
 
 
 def test_start_from_another_model(run):
