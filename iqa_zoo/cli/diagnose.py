@@ -17,6 +17,8 @@ from iqa_zoo.cli.rows import RowWriter, csv_line
 from iqa_zoo.errors import ImageError, OutputError, UsageError
 
 FORMATS = ("text", "json", "jsonl", "csv")
+# Columns of the distortion that a photo looks like.
+NAMED = ("distortion", "distortion_level", "distortion_probability")
 SUFFIXES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 
 
@@ -37,12 +39,19 @@ SUFFIXES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
     help="Draw the faults into a copy of the photo; of several photos, into a folder.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace pictures that are there.")
+@click.option(
+    "--distortion",
+    "model",
+    metavar="MODEL",
+    help="Also name the distortion that each photo looks like by this model, say scnn.",
+)
 @click.option("--threads", type=click.IntRange(1), help="Photos at once; one a core.")
 def command(
     paths: Sequence[str],
     form: str,
     out: str | None,
     overwrite: bool,
+    model: str | None,
     threads: int | None,
 ) -> int:
     """Say what is wrong with photos: files, folders or globs.
@@ -57,6 +66,7 @@ def command(
       iqa-zoo diagnose photo.jpg
       iqa-zoo diagnose photo.jpg -o faults.png
       iqa-zoo diagnose photos/ --format csv > faults.csv
+      iqa-zoo diagnose photo.jpg --distortion scnn
 
     Exit status: 0 all photos were diagnosed, whatever their faults, 1 some failed or
     there was no photo, 2 wrong use, 3 the output is at fault, 130 interrupted.
@@ -68,15 +78,16 @@ def command(
     drawing = _drawing(paths, out, overwrite)
     tally: Counter[str] = Counter()
     try:
-        with _writer(form) as write:
-            for name, found, picture in _diagnosed(names, drawing is not None, threads):
+        look = _look_by(drawing is not None, model)
+        with _writer(form, model is not None) as write:
+            for name, found, picture, named in _diagnosed(names, look, threads):
                 if isinstance(found, ImageError):
                     tally["failed"] += 1
                 else:
                     tally["faulty" if found.faults else "sound"] += 1
                     if drawing:
                         drawing(name, picture)
-                write(name, found)
+                write(name, found, named)
     except (KeyboardInterrupt, SystemExit) as ending:
         say(f"interrupted: {_summary(tally, names.left_out)}")
         return getattr(ending, "code", INTERRUPTED)
@@ -112,10 +123,14 @@ class _Names:
                 say(f"no images in {path}")
 
 
+# Name, diagnosis or error, drawn picture, and what distortion the photo looks like.
+_Row = tuple[str, Any, Any, Any]
+
+
 def _diagnosed(
-    names: Iterable[str], draw: bool, threads: int | None
-) -> Iterator[tuple[str, Any, Any]]:
-    """Name, diagnosis or error, and drawn picture of each photo, in order."""
+    names: Iterable[str], look: Callable[[str], _Row], threads: int | None
+) -> Iterator[_Row]:
+    """The row of each photo, in order."""
     from collections import deque
     from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -123,11 +138,11 @@ def _diagnosed(
 
     count = threads or cores()
     pool = ThreadPoolExecutor(count, thread_name_prefix="iqa_zoo")
-    begun: deque[Future[tuple[str, Any, Any]]] = deque()
+    begun: deque[Future[_Row]] = deque()
     wait = True
     try:
         for name in names:
-            begun.append(pool.submit(_look, name, draw))
+            begun.append(pool.submit(look, name))
             while begun and (len(begun) > 2 * count or begun[0].done()):
                 yield begun.popleft().result()
         while begun:
@@ -139,18 +154,32 @@ def _diagnosed(
         pool.shutdown(wait, cancel_futures=True)
 
 
-def _look(name: str, draw: bool) -> tuple[str, Any, Any]:
+def _look_by(draw: bool, model: str | None) -> Callable[[str], _Row]:
+    """What makes the row of a photo."""
     from iqa_zoo.diagnosis import annotated, diagnose
     from iqa_zoo.images import out_of_memory, read_image
+    from iqa_zoo.naming import namer
 
-    try:
-        image = read_image(name)
-        found = diagnose(image, path=name)
-        return name, found, annotated(image, found) if draw else None
-    except ImageError as error:
-        return name, error, None
-    except MemoryError:
-        return name, out_of_memory(name), None
+    naming = namer(model) if model else None
+
+    def named(image: Any) -> Any:
+        try:
+            return naming(image)[0] if naming else None
+        except ImageError:  # too small for the model, not for the diagnosis
+            return None
+
+    def look(name: str) -> _Row:
+        try:
+            image = read_image(name)
+            found = diagnose(image, path=name)
+            picture = annotated(image, found) if draw else None
+            return name, found, picture, named(image)
+        except ImageError as error:
+            return name, error, None, None
+        except MemoryError:
+            return name, out_of_memory(name), None, None
+
+    return look
 
 
 def _drawing(
@@ -200,7 +229,7 @@ def _save(place: Path, picture: Any, kind: str, overwrite: bool) -> None:
 
 
 @contextlib.contextmanager
-def _writer(form: str) -> Iterator[Callable[[str, Any], None]]:
+def _writer(form: str, naming: bool) -> Iterator[Callable[[str, Any, Any], None]]:
     """What writes the row of a photo to standard output."""
     from iqa_zoo.diagnosis import FLAGS
 
@@ -211,20 +240,23 @@ def _writer(form: str) -> Iterator[Callable[[str, Any], None]]:
     writer = RowWriter(getattr(stream, "raw", stream), "standard output")
     count = 0
 
-    def write(name: str, found: Any) -> None:
+    def write(name: str, found: Any, named: Any) -> None:
         nonlocal count
         if form == "text":
-            row = _text(name, found).encode(sys.stdout.encoding, "backslashreplace")
+            text = _text(name, found) + _named_line(named)
+            row = text.encode(sys.stdout.encoding, "backslashreplace")
         elif form == "csv":
-            row = csv_line(_cells(name, found, FLAGS))
+            more = list(named or (None,) * len(NAMED)) if naming else []
+            row = csv_line([*_cells(name, found, FLAGS), *more])
         else:
-            row = json.dumps(_data(name, found)).encode()
+            more = {"distortion": named and named._asdict()} if naming else {}
+            row = json.dumps({**_data(name, found), **more}).encode()
             row = row + b"\n" if form == "jsonl" else (b",\n" if count else b"") + row
         writer.write(row)
         count += 1
 
     if form == "csv":
-        writer.write(csv_line(_heads(FLAGS)))
+        writer.write(csv_line([*_heads(FLAGS), *(NAMED if naming else ())]))
     if form == "json":
         writer.write(b"[")
     try:
@@ -244,6 +276,14 @@ def _text(name: str, found: Any) -> str:
     for flag, how, evidence in rows:
         lines.append(f"  {flag.replace('_', ' '):<12}  {how:<11}  {evidence}")
     return "\n".join(lines) + "\n"
+
+
+def _named_line(named: Any) -> str:
+    if named is None:
+        return ""
+    level = "" if named.level is None else f", level {named.level}"
+    evidence = f"{named.kind}{level}, probability {named.probability:.2f}"
+    return f"  {'looks like':<12}  {evidence}\n"
 
 
 def _data(name: str, found: Any) -> dict[str, Any]:

@@ -10,6 +10,8 @@ import keras
 import numpy as np
 from keras import layers
 
+from iqa_zoo.errors import UsageError
+
 EPSILON = 1e-3  # of every batch normalisation
 
 
@@ -73,26 +75,30 @@ def inverted_residual(
 def inverted_residuals(
     x: keras.KerasTensor,
     stages: Iterable[tuple[int, int, int, int, int]],
+    part: slice = slice(None),
     *,
     momentum: float,
 ) -> keras.KerasTensor:
     """Blocks `block0`, `block1` and so on of `inverted_residual`.
 
-    A stage is kernel, stride of its first block, expansion, channels and repeats.
+    A stage is kernel, stride of its first block, expansion, channels and repeats;
+    `part` says which of all blocks to make.
     """
-    block = 0
-    for kernel, stride, expand, channels, repeats in stages:
-        for repeat in range(repeats):
-            x = inverted_residual(
-                x,
-                channels,
-                kernel=kernel,
-                stride=stride if repeat == 0 else 1,
-                expand=expand,
-                momentum=momentum,
-                name=f"block{block}",
-            )
-            block += 1
+    blocks = [
+        (kernel, stride if repeat == 0 else 1, expand, channels)
+        for kernel, stride, expand, channels, repeats in stages
+        for repeat in range(repeats)
+    ]
+    for block, (kernel, stride, expand, channels) in [*enumerate(blocks)][part]:
+        x = inverted_residual(
+            x,
+            channels,
+            kernel=kernel,
+            stride=stride,
+            expand=expand,
+            momentum=momentum,
+            name=f"block{block}",
+        )
     return x
 
 
@@ -182,3 +188,80 @@ def unfolded(
         converted[f"{name}_bn/moving_mean"] = np.zeros_like(bias)
         converted[f"{name}_bn/moving_variance"] = np.ones_like(bias)
     return converted
+
+
+def score_head(
+    features: keras.KerasTensor, *, dropout: float, unit: float
+) -> keras.KerasTensor:
+    """Features (batch, h, w, channels) to a score (batch, 1), linear in their mean.
+
+    Its layers are `pool`, `dropout`, `head` and `score`. What `head` gives is the score
+    in units of `unit`: the steps of Adam have a length of their own, which is too long
+    for a head whose answers are all small.
+
+    Raises:
+        UsageError: `dropout` out of range.
+    """
+    if not 0 <= dropout < 1:
+        raise UsageError(f"dropout is {dropout}; it must lie in 0 <= dropout < 1.")
+    x = layers.GlobalAveragePooling2D(name="pool")(features)
+    x = layers.Dropout(dropout, name="dropout")(x)
+    x = layers.Dense(1, name="head")(x)
+    return layers.Rescaling(unit, dtype="float32", name="score")(x)
+
+
+@keras.saving.register_keras_serializable("iqa_zoo")
+class Channels(layers.Layer):
+    """The channels from `first` up to, without, `last` of (..., channels)."""
+
+    def __init__(self, first: int, last: int, **arguments) -> None:
+        super().__init__(**arguments)
+        self.first, self.last = first, last
+
+    def call(self, x):
+        return x[..., self.first : self.last]
+
+    def compute_output_shape(self, shape):
+        return (*shape[:-1], self.last - self.first)
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "first": self.first, "last": self.last}
+
+
+def score_and_classes(
+    score: keras.KerasTensor, classes: keras.KerasTensor
+) -> dict[str, keras.KerasTensor]:
+    """The outputs of a network that names distortions beside its score.
+
+    `score` (batch, 1) and `classes` (batch, n) come through the layer `both`, (batch,
+    1 + n), at which they are trained together.
+    """
+    count = classes.shape[-1]
+    both = layers.Concatenate(dtype="float32", name="both")([score, classes])
+    return {
+        "score": Channels(0, 1, dtype="float32", name="score")(both),
+        "classes": Channels(1, 1 + count, dtype="float32", name="classes")(both),
+    }
+
+
+def folded(
+    arrays: Mapping[str, np.ndarray], names: Iterable[str]
+) -> dict[str, np.ndarray]:
+    """Arrays with normalisation folded into convolutions: the inverse of `unfolded`.
+
+    Args:
+        arrays: `NAME_conv/kernel`, `NAME_conv/bias` (where there is one), and those of
+            `NAME_bn`, which go.
+        names: whose normalisation goes; depthwise convolutions are not among them.
+    """
+    rest = dict(arrays)
+    for name in names:
+        gamma, beta, mean, variance = (
+            rest.pop(f"{name}_bn/{part}").astype(np.float32)
+            for part in ("gamma", "beta", "moving_mean", "moving_variance")
+        )
+        scale = gamma / np.sqrt(variance + EPSILON)
+        bias = rest.get(f"{name}_conv/bias", np.zeros_like(mean))
+        rest[f"{name}_conv/kernel"] = rest[f"{name}_conv/kernel"] * scale
+        rest[f"{name}_conv/bias"] = (bias - mean) * scale + beta
+    return rest

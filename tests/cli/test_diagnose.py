@@ -162,3 +162,45 @@ def test_no_tensorflow(folder):
         [sys.executable, "-c", program], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def noise(monkeypatch):
+    """A model that names the same for each photo but for small ones."""
+    from iqa_zoo import naming
+    from iqa_zoo.errors import ImageError
+
+    def name(image):
+        if min(image.shape[:2]) < 224:
+            raise ImageError("too_small", "too small", "the image")
+        return [naming.NamedDistortion("dbcnn_noise", 4, 0.934)]
+
+    asked = []
+    monkeypatch.setattr(naming, "namer", lambda model: asked.append(model) or name)
+    return asked
+
+
+def test_distortion(folder, tmp_path, noise):
+    photo, small = folder / "astronaut.jpg", tmp_path / "small.png"
+    Image.new("RGB", (100, 300)).save(small)
+    result = iqa_zoo(photo, small, "--distortion", "scnn.kodak")
+    assert noise == ["scnn.kodak"]
+    lines = [line for line in result.stdout.splitlines() if "looks like" in line]
+    assert lines == ["  looks like    dbcnn_noise, level 4, probability 0.93"]
+
+    rows = csv.reader(
+        io.StringIO(
+            iqa_zoo(photo, small, "--distortion", "a", "--format", "csv").stdout
+        )
+    )
+    assert [row[-3:] for row in rows] == [
+        ["distortion", "distortion_level", "distortion_probability"],
+        ["dbcnn_noise", "4", "0.934"],
+        ["", "", ""],
+    ]
+    first, second = json.loads(
+        iqa_zoo(photo, small, "--distortion", "a", "--format", "json").stdout
+    )
+    named = {"kind": "dbcnn_noise", "level": 4, "probability": 0.934}
+    assert (first["distortion"], second["distortion"]) == (named, None)
+    assert "distortion" not in json.loads(iqa_zoo(photo, "--format", "jsonl").stdout)

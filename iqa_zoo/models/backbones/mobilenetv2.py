@@ -23,15 +23,29 @@ STAGES = (
     (6, 320, 1, 1),
 )
 MOMENTUM = 0.999  # of the batch statistics, as TF-slim trained it
+_STAGES = [(3, stride, *stage) for *stage, stride in STAGES]
 
 
 def features(image: keras.KerasTensor) -> keras.KerasTensor:
     """RGB 0..255 (batch, h, w, 3) to features (batch, ceil(h/32), ceil(w/32), 1280)."""
-    x = layers.Rescaling(1 / 127.5, offset=-1.0, name="normalise")(image)
-    x = conv_bn(x, 32, kernel=3, stride=2, momentum=MOMENTUM, name="stem")
-    stages = [(3, stride, *stage) for *stage, stride in STAGES]
-    x = inverted_residuals(x, stages, momentum=MOMENTUM)
+    x = inverted_residuals(_stem(image), _STAGES, momentum=MOMENTUM)
     return conv_bn(x, 1280, momentum=MOMENTUM, name="top")
+
+
+def lower(image: keras.KerasTensor) -> keras.KerasTensor:
+    """RGB 0..255 (batch, h, w, 3) to block 6: (batch, ceil(h/16), ceil(w/16), 64)."""
+    return inverted_residuals(_stem(image), _STAGES, slice(7), momentum=MOMENTUM)
+
+
+def upper(x: keras.KerasTensor) -> keras.KerasTensor:
+    """From `lower` to the expansion of block 13, of the same size, 576 channels."""
+    x = inverted_residuals(x, _STAGES, slice(7, 13), momentum=MOMENTUM)
+    return conv_bn(x, 6 * x.shape[-1], momentum=MOMENTUM, name="block13_expand")
+
+
+def _stem(image: keras.KerasTensor) -> keras.KerasTensor:
+    x = layers.Rescaling(1 / 127.5, offset=-1.0, name="normalise")(image)
+    return conv_bn(x, 32, kernel=3, stride=2, momentum=MOMENTUM, name="stem")
 
 
 def from_folded(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

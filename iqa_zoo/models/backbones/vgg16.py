@@ -1,7 +1,8 @@
 """VGG16 (Simonyan and Zisserman, ICLR 2015, table 1, column D), without its classifier.
 
 It was trained on BGR minus the means of ImageNet. These networks take RGB minus the
-same means: `from_keras` turns the first kernel round instead of every picture.
+same means or, not `centred`, RGB as it is: `from_keras` turns the first kernel round
+instead of every picture.
 """
 
 from collections.abc import Mapping
@@ -17,30 +18,50 @@ MEANS = (123.68, 116.779, 103.939)  # of red, green and blue, as its authors sta
 LEAST, FC7_LEAST = 32, 224
 
 
-def features(image: keras.KerasTensor) -> keras.KerasTensor:
+def features(image: keras.KerasTensor, *, centred: bool = True) -> keras.KerasTensor:
     """RGB 0..255 (batch, h, w, 3) to features (batch, h // 32, w // 32, 512)."""
-    x = layers.Rescaling(1.0, offset=[-mean for mean in MEANS], name="normalise")(image)
-    for block, (channels, repeats) in enumerate(BLOCKS, 1):
-        for repeat in range(1, repeats + 1):
-            x = layers.Conv2D(
-                channels,
-                3,
-                padding="same",
-                activation="relu",
-                name=f"block{block}_conv{repeat}",
-            )(x)
-        x = layers.MaxPooling2D(2, name=f"block{block}_out")(x)
+    x = upper(lower(image, centred=centred))
+    return layers.MaxPooling2D(2, name="block5_out")(x)
+
+
+def lower(image: keras.KerasTensor, *, centred: bool = True) -> keras.KerasTensor:
+    """RGB 0..255 (batch, h, w, 3) to what block 5 takes: h // 16, w // 16, 512."""
+    x = image
+    if centred:
+        offset = [-mean for mean in MEANS]
+        x = layers.Rescaling(1.0, offset=offset, name="normalise")(x)
+    for block in range(1, len(BLOCKS)):
+        x = layers.MaxPooling2D(2, name=f"block{block}_out")(_block(x, block))
     return x
 
 
-def fc7(image: keras.KerasTensor) -> keras.KerasTensor:
+def upper(x: keras.KerasTensor) -> keras.KerasTensor:
+    """From `lower` to the answer of the last convolution, of the same shape."""
+    return _block(x, len(BLOCKS))
+
+
+def _block(x: keras.KerasTensor, block: int) -> keras.KerasTensor:
+    channels, repeats = BLOCKS[block - 1]
+    for repeat in range(1, repeats + 1):
+        x = layers.Conv2D(
+            channels,
+            3,
+            padding="same",
+            activation="relu",
+            name=f"block{block}_conv{repeat}",
+        )(x)
+    return x
+
+
+def fc7(image: keras.KerasTensor, *, centred: bool = True) -> keras.KerasTensor:
     """RGB 0..255 (batch, h, w, 3) to features (batch, h // 32 - 6, w // 32 - 6, 4096).
 
     The fully connected layers fc6 and fc7 as convolutions: the paper's at 224x224,
     where they give one vector, and defined at any size from there on. The dropout that
     the paper puts behind fc7 is left to what is built on it.
     """
-    x = layers.Conv2D(4096, 7, activation="relu", name="fc6")(features(image))
+    x = features(image, centred=centred)
+    x = layers.Conv2D(4096, 7, activation="relu", name="fc6")(x)
     x = layers.Dropout(0.5, name="fc6_dropout")(x)
     return layers.Conv2D(4096, 1, activation="relu", name="fc7")(x)
 
