@@ -16,6 +16,7 @@ the interval are written anew.
 
 import argparse
 import json
+import re
 import statistics
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -260,26 +261,28 @@ def _prefer_the_better() -> None:
     best = max(medians, key=medians.__getitem__)
     for name in cards.all_cards():
         card = cards.read_card(cards.FOLDER / f"{name}.toml")
-        card.pop("preferred", None)
-        if name == best:
-            card["preferred"] = True
-        _write(cards.FOLDER / f"{name}.toml", card)
+        if card.pop("preferred", False) != (name == best):
+            _write(
+                cards.FOLDER / f"{name}.toml",
+                card | ({"preferred": True} if name == best else {}),
+            )
 
 
 def _write(path: Path, card: dict) -> None:
+    """Write what a card says of weights anew; the rest of its text stays as it is."""
     cards.check_card(card, str(path))
-    order = {key: place for place, key in enumerate(cards.SCHEMA)}
-    # Plain keys before tables, as TOML wants them.
-    ordered = dict(
-        sorted(
-            card.items(),
-            key=lambda item: (
-                isinstance(item[1], dict) or item[0] == "recipe",
-                order[item[0]],
-            ),
-        )
-    )
-    write_bytes(path, tomli_w.dumps(ordered).encode())
+    head = path.read_text("utf-8").partition("\n[weights.")[0].rstrip("\n")
+    for key in ("preferred", "default_weights"):
+        head = re.sub(rf"^{key} = .*\n", "", head, flags=re.MULTILINE)
+        if key in card:
+            line = tomli_w.dumps({key: card[key]})
+            head = re.sub(
+                r"^(trainable_parameters = .*\n)", rf"\1{line}", head, flags=re.M
+            )
+    weights = tomli_w.dumps({"weights": card["weights"]}) if "weights" in card else ""
+    write_bytes(path, f"{head}\n\n{weights}".rstrip("\n").encode() + b"\n")
+    if cards.read_card(path) != card:
+        raise SystemExit(f"{path} was not written as it should be.")
 
 
 if __name__ == "__main__":

@@ -559,8 +559,8 @@ def fill_shared(
     Batch normalisation that it lacks is folded into its convolutions.
 
     Raises:
-        WeightsError: there is none of the same path and shape, or a number in one is
-            NaN or infinite.
+        WeightsError: less than half of them have the path and the shape of its own, or
+            a number in one is NaN or infinite.
     """
     from iqa_zoo.models.layers import folded
 
@@ -573,8 +573,11 @@ def fill_shared(
         for path, array in arrays.items()
         if path in known and tuple(known[path].shape) == array.shape
     }
-    if not shared:
-        raise WeightsError(f"{name} has no array in common with {network.name}.")
+    if 2 * len(shared) < len(arrays):
+        raise WeightsError(
+            f"Of the {len(arrays)} arrays in the weight file of {name} {len(shared)} "
+            f"fit into {network.name}: it is too different to start from."
+        )
     _assign({path: known[path] for path in shared}, shared, name)
 
 
