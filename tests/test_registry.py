@@ -305,7 +305,7 @@ def test_converters_name_every_variable_below_the_pool(backbone, imagenet_weight
     model = next(
         name
         for name, card in cards.all_cards().items()
-        if card.get("backbone") == backbone
+        if card.get("backbone") == backbone and "branch" not in card
     )
     known = registry.variables(registry.load_model(model, None))
     others = {path.partition("/")[0] for path in known.keys() - arrays.keys()}
