@@ -25,6 +25,7 @@ from iqa_zoo.cards import all_cards, measure_cards
 from iqa_zoo.comparing.metrics import metric_card, metric_names
 from iqa_zoo.data import datasets
 from iqa_zoo.distortions import KINDS, LEVELS
+from iqa_zoo.distortions.pseudo import POWERS
 from iqa_zoo.errors import IMAGE_CODES
 from iqa_zoo.exporting import parity
 
@@ -373,6 +374,12 @@ def datasets_pages() -> str:
         lines += ["", *(f"{note}\n" for note in known.get("notes", []))]
         lines += ["```bibtex", known["citation"].strip(), "```", ""]
     return "\n".join(lines)
+
+
+def pseudo_mos() -> str:
+    """The rules that make a pseudo-MOS."""
+    rules = (f"- `{name}`: mos = {name}^{power}" for name, power in POWERS.items())
+    return "\n".join(rules) + "\n"
 
 
 def distortions_table() -> str:
@@ -905,6 +912,7 @@ BLOCKS = {
     "diagnose-flags": diagnose_flags,
     "diagnose-levels": diagnose_levels,
     "distortions-table": distortions_table,
+    "pseudo-mos": pseudo_mos,
     "export-bounds": export_bounds,
     "export-table": export_table,
     "few-labels": few_labels,

@@ -2,7 +2,13 @@
 
 import os
 import platform
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
+
+Thing = TypeVar("Thing")
 
 
 def cores() -> int:
@@ -21,3 +27,26 @@ def machine() -> str:
             if line.startswith("model name"):
                 name = line.partition(":")[2].strip()
     return f"{name}, {cores()} cores"
+
+
+def in_order(
+    jobs: Iterable[tuple[int, Callable[[], Thing]]], room: int
+) -> Iterator[Thing]:
+    """What jobs give, in their order, while all cores work on those that follow.
+
+    Args:
+        jobs: the room that each takes, and what does it.
+        room: how much there is for what is begun and not yet given. A job that takes
+            more is done alone.
+    """
+    pool = ThreadPoolExecutor(cores(), thread_name_prefix="iqa_zoo")
+    pending: deque[tuple[int, Future[Thing]]] = deque()
+    try:
+        for size, job in jobs:
+            while pending and sum(each for each, _ in pending) + size > room:
+                yield pending.popleft()[1].result()
+            pending.append((size, pool.submit(job)))
+        while pending:
+            yield pending.popleft()[1].result()
+    finally:
+        pool.shutdown(cancel_futures=True)

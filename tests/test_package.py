@@ -21,7 +21,10 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 FLOORS = (
     ("errors", "files", "download", "cards", "threads"),
     ("images", "opinions", "correlation", "calibration", "results", "hdf5", "arrays"),
-    ("full_reference", "natural_scene", "technical", "diagnosis", "distortions"),
+    (
+        *("full_reference", "natural_scene", "technical", "diagnosis"),
+        *("distortions", "screens"),
+    ),
     ("models",),
     ("store", "registry"),
     ("engines", "data"),

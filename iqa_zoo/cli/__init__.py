@@ -37,6 +37,7 @@ COMMANDS = {
     "evaluate": ("iqa_zoo.cli.evaluate", "Compare a model's scores with opinions."),
     "export": ("iqa_zoo.cli.export", "Write a model as a file for phones and servers."),
     "distort": ("iqa_zoo.cli.distort", "Write distorted pictures of photos."),
+    "screens": ("iqa_zoo.cli.screens", "Draw pictures of screens."),
     "web": ("iqa_zoo.cli.web", "Judge photos in a browser."),
     "weights": ("iqa_zoo.cli.weights", "List, fetch, add and check weight files."),
     "completion": ("iqa_zoo.cli.completion", "Print what a shell needs to complete."),

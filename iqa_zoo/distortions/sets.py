@@ -1,171 +1,187 @@
-"""Distorted pictures in a folder, and the table of what each of them is.
+"""Distorted pictures in a folder, made on all cores.
 
 A file's name says all that its content depends on: the photo (its name, and the first
-digits of the SHA-256 of its pixels), the kind, the level and the seed. So what is there
-already need not be made again, and nothing else ever gets that name.
+digits of the SHA-256 of its pixels), the kinds, the levels and the seed. So what is
+there already need not be made again, and nothing else ever gets that name.
 """
 
-import csv
-import io
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image as PillowImage
 
-from iqa_zoo.distortions import KINDS, LEVELS, distort
-from iqa_zoo.errors import ImageError, IqaError, OutputError, UsageError
-from iqa_zoo.files import sha256, write_bytes
+from iqa_zoo.distortions.chains import (
+    Chain,
+    chain_name,
+    distort_by,
+    draw_chains,
+    single,
+)
+from iqa_zoo.distortions.pseudo import raw_score
+from iqa_zoo.distortions.table import REFERENCE, Row, make_row, picture_name
+from iqa_zoo.errors import ImageError, IqaError, UsageError
+from iqa_zoo.files import sha256
 from iqa_zoo.images import out_of_memory, read_image
+from iqa_zoo.images.writing import kept_png, write_png
+from iqa_zoo.threads import in_order
 
-MANIFEST, REFERENCE = "manifest.csv", "reference.png"
-#: Of the manifest. `mse` is the mean squared error to the reference, over all values of
-#: 0 to 255; nobody's opinion.
-COLUMNS = ("image", "reference", "distortion", "level", "seed", "mse")
+#: Numbers in the photos whose pictures are made at the same time, if more than one is.
+AT_ONCE = 2**26
 
-Row = dict[str, Any]
+Pixels = NDArray[np.uint8]
 
-_FOLDER = re.compile(r"[\w.-]{0,50}-[0-9a-f]{12}")  # of a photo
+
+class Plan(NamedTuple):
+    """What is made of each photo.
+
+    Attributes:
+        kinds, levels, seed: as `distort` takes them.
+        chains: so many chains, drawn from these by the seed, for each photo its own;
+            None: each kind at each level.
+        side: the photo is cut to so many pixels a side, around its middle; None: whole.
+        metric: a key of `pseudo.POWERS`, for pseudo-MOS; None: none.
+    """
+
+    kinds: Sequence[str]
+    levels: Sequence[int]
+    seed: int = 0
+    chains: int | None = None
+    side: int | None = None
+    metric: str | None = None
+
+    def per_photo(self) -> int:
+        """How many pictures a photo gives."""
+        if self.chains is not None:
+            return self.chains
+        return len(self.kinds) * len(self.levels)
+
+
+_Made = Row | IqaError
+_Job = tuple[int, Callable[[], _Made]]  # numbers in the photo, and what makes a picture
 
 
 def place_pictures(
-    photo: str, out: Path, kinds: Sequence[str], levels: Sequence[int], seed: int = 0
-) -> Iterator[Row | IqaError]:
-    """Make the distorted pictures of one photo, and its own copy beside them.
+    photos: Iterable[str],
+    out: Path,
+    plan: Plan,
+    known: Mapping[str, Row] = MappingProxyType({}),
+) -> Iterator[_Made]:
+    """Make the distorted pictures of photos, and the photos' own copies beside them.
 
     Args:
-        photo: a file's name.
-        out: the set's folder; it gets a folder for the photo, with PNG files.
-        kinds, levels, seed: as `distort` takes them.
+        photos: names of files.
+        out: the set's folder; it gets a folder for each photo, with PNG files.
+        plan: which pictures.
+        known: rows of the manifest by their picture's name. The metric's score is taken
+            from them where the picture is there and its error is that of the row.
 
     Yields:
-        A row of the manifest for each picture, made now or there already; or in place
-        of it the reason why there is none: an ImageError once for a photo that cannot
-        be read, a UsageError once for each kind that the photo is too small for.
+        A row of the manifest for each picture, made now or there already, in the order
+        of photos and plan; or in place of it the reason why there is none: an
+        ImageError once for a photo that cannot be read, a UsageError once for each kind
+        or chain that the photo is too small for.
 
     Raises:
         OutputError: a picture cannot be written.
+        UsageError: there are not as many chains.
     """
-    try:
-        pixels = read_image(photo)
-        # Names that all systems and tables take.
-        stem = re.sub(r"[^\w.-]", "_", Path(photo).stem)[:50]
-        size = "x".join(map(str, pixels.shape)).encode()
-        folder = f"{stem}-{sha256(size + pixels.tobytes())[:12]}"
-        kept = _kept(out / folder / REFERENCE, pixels.shape)
-        if kept is None or not np.array_equal(kept, pixels):
-            _write_png(out / folder / REFERENCE, pixels)
-        for kind in kinds:
-            try:
-                for level in levels:
-                    yield _place(pixels, out, folder, kind, level, seed)
-            except UsageError as error:
-                yield UsageError(f"{photo}: {kind}: {error}")
-    except ImageError as error:
-        yield error
-    except MemoryError:
-        yield out_of_memory(photo)
+    told = set()
+    for made in in_order(_jobs(photos, out, plan, known), AT_ONCE):
+        if isinstance(made, IqaError):
+            if str(made) in told:
+                continue
+            told.add(str(made))
+        yield made
+
+
+def _jobs(
+    photos: Iterable[str], out: Path, plan: Plan, known: Mapping[str, Row]
+) -> Iterator[_Job]:
+    for photo in photos:
+        try:
+            pixels = _cut(photo, read_image(photo), plan.side)
+            folder, digits = _folder(photo, pixels)
+            kept = kept_png(out / folder / REFERENCE, pixels.shape)
+            if kept is None or not np.array_equal(kept, pixels):
+                write_png(out / folder / REFERENCE, pixels)
+        except ImageError as error:
+            yield 1, partial(_given, error)
+            continue
+        except MemoryError:
+            yield 1, partial(_given, out_of_memory(photo))
+            continue
+        if plan.chains is None:
+            chains = single(plan.kinds, plan.levels)
+        else:
+            seed = (plan.seed, int(digits, 16))
+            chains = draw_chains(plan.chains, plan.kinds, plan.levels, seed)
+        for chain in chains:
+            row = known.get(picture_name(folder, chain, plan.seed))
+            yield (
+                pixels.size,
+                partial(_place, photo, pixels, out, folder, chain, plan, row),
+            )
+
+
+def _given(error: IqaError) -> IqaError:
+    return error
+
+
+def _cut(photo: str, pixels: Pixels, side: int | None) -> Pixels:
+    """The middle of a photo, `side` pixels a side."""
+    if side is None:
+        return pixels
+    height, width = pixels.shape[:2]
+    if min(height, width) < side:
+        raise ImageError(
+            "too_small",
+            f"{photo}: {width} x {height} pixels cannot be cut to {side} x {side}.",
+            photo,
+        )
+    top, left = (height - side) // 2, (width - side) // 2
+    return np.ascontiguousarray(pixels[top : top + side, left : left + side])
+
+
+def _folder(photo: str, pixels: Pixels) -> tuple[str, str]:
+    """The name of a photo's folder, and the digits in it that tell the pixels."""
+    # Names that all systems and tables take.
+    stem = re.sub(r"[^\w.-]", "_", Path(photo).stem)[:50]
+    size = "x".join(map(str, pixels.shape)).encode()
+    digits = sha256(size + pixels.tobytes())[:12]
+    return f"{stem}-{digits}", digits
 
 
 def _place(
-    pixels: NDArray[np.uint8], out: Path, folder: str, kind: str, level: int, seed: int
-) -> Row:
-    name = f"{folder}/{kind}-{level}-{seed}.png"
-    damaged = _kept(out / name, pixels.shape)
-    if damaged is None:
-        damaged = distort(pixels, kind, level, seed=seed)
-        _write_png(out / name, damaged)
-    mse = np.mean(np.square(np.subtract(damaged, pixels, dtype=np.float32)))
-    cells = (name, f"{folder}/{REFERENCE}", kind, level, seed, round(float(mse), 4))
-    return dict(zip(COLUMNS, cells, strict=True))
-
-
-def _kept(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
-    """The picture that is there; None where none is, or a damaged or another one."""
+    photo: str,
+    pixels: Pixels,
+    out: Path,
+    folder: str,
+    chain: Chain,
+    plan: Plan,
+    row: Row | None,
+) -> _Made:
+    """Make one picture where it is not there, and its row."""
+    path = out / picture_name(folder, chain, plan.seed)
     try:
-        pixels = read_image(path)
-    except ImageError:
-        return None
-    return pixels if pixels.shape == shape else None
-
-
-def read_manifest(out: Path) -> list[Row]:
-    """The rows of the pictures that are still there; none where there is no manifest.
-
-    Raises:
-        UsageError: the file is no manifest of a set.
-        OutputError: it cannot be read.
-    """
-    path = out / MANIFEST
-    try:
-        text = path.read_text(encoding="utf-8") if path.exists() else ""
-        reader = csv.DictReader(io.StringIO(text), strict=True)
-        if text and set(reader.fieldnames or ()) != set(COLUMNS):
-            raise ValueError(f"its columns are not {', '.join(COLUMNS)}")
-        rows: list[Row] = list(reader)
-        for row in rows:
-            if not _is_of_a_set(row):
-                raise ValueError(f"no row of a set: {repr(list(row.values()))[:200]}")
-            row |= {key: int(row[key]) for key in ("level", "seed")}
-    except (ValueError, TypeError, csv.Error) as error:
-        raise UsageError(
-            f"{path} is no table of distorted pictures ({error}). Name another folder."
-        ) from error
-    except OSError as error:
-        raise OutputError(f"Cannot read {path}: {error.strerror or error}.") from error
-    return [row for row in rows if (out / row["image"]).exists()]
-
-
-def _is_of_a_set(row: Row) -> bool:
-    """Whether a row is one that `write_manifest` writes."""
-    if row.keys() != set(COLUMNS) or row["distortion"] not in KINDS:
-        return False
-    kind, level, seed = (row[key] for key in ("distortion", "level", "seed"))
-    folder = row["image"].partition("/")[0]
-    return bool(
-        int(level) in LEVELS
-        and int(seed) >= 0
-        and _FOLDER.fullmatch(folder)
-        and row["image"] == f"{folder}/{kind}-{level}-{seed}.png"
-        and row["reference"] == f"{folder}/{REFERENCE}"
-    )
-
-
-def write_manifest(out: Path, rows: Iterable[Row]) -> None:
-    """Write the table of a set, one row a picture, whatever the order of `rows`.
-
-    Raises:
-        OutputError: it cannot be written.
-    """
-    place = {kind: number for number, kind in enumerate(KINDS)}
-    unique = {row["image"]: row for row in rows}
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(
-        sorted(
-            unique.values(),
-            key=lambda row: (
-                row["reference"],
-                place[row["distortion"]],
-                row["level"],
-                row["seed"],
-            ),
-        )
-    )
-    write_bytes(out / MANIFEST, text.getvalue().encode())
-
-
-def _write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
-    file = io.BytesIO()
-    PillowImage.fromarray(pixels).save(file, "PNG")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"Cannot make the folder {path.parent}: {error.strerror or error}."
-        ) from error
-    write_bytes(path, file.getvalue())
+        damaged = kept_png(path, pixels.shape)
+        if damaged is None:
+            damaged = distort_by(pixels, chain, plan.seed)
+            write_png(path, damaged)
+        error = np.square(np.subtract(damaged, pixels, dtype=np.float32))
+        mse = round(float(np.mean(error)), 4)
+        score = 1.0
+        if plan.metric and row and row["mse"] == mse and plan.metric in row:
+            score = row[plan.metric]
+        elif plan.metric:
+            score = raw_score(plan.metric, pixels, damaged)
+        return make_row(folder, chain, plan.seed, mse, plan.metric, score)
+    except (UsageError, ImageError) as problem:
+        name = chain[0][0] if len(chain) == 1 else chain_name(chain)
+        return UsageError(f"{photo}: {name}: {problem}")
+    except MemoryError:
+        return out_of_memory(photo)

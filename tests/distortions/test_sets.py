@@ -11,7 +11,7 @@ from PIL import Image
 
 from iqa_zoo.cli import main
 from iqa_zoo.data.manifest import read_labels
-from iqa_zoo.distortions import KINDS, distort, sets
+from iqa_zoo.distortions import KINDS, distort, sets, table
 from iqa_zoo.errors import OutputError, UsageError
 from iqa_zoo.images import read_image
 from tests.helpers.pictures import smooth
@@ -46,7 +46,7 @@ def test_a_set(photos, tmp_path):
     assert result.stderr == f"iqa-zoo: 12 pictures in {out}, 0 failed\n"
     with open(out / "manifest.csv", encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert tuple(rows[0]) == sets.COLUMNS
+    assert tuple(rows[0]) == table.COLUMNS
     assert [(r["distortion"], r["level"]) for r in rows[:4]] == [
         ("jpeg", "2"),
         ("jpeg", "4"),
@@ -120,15 +120,15 @@ def test_sets_grow(photos, tmp_path):
         iqa_zoo("distort", photos, "--out", grown, "--kinds", kind, "--levels", "3-4")
     kinds = "jpeg,gaussian_blur"
     iqa_zoo("distort", photos, "--out", whole, "--kinds", kinds, "--levels", "3-4")
-    table = (grown / "manifest.csv").read_bytes()
-    assert table == (whole / "manifest.csv").read_bytes()
+    found = (grown / "manifest.csv").read_bytes()
+    assert found == (whole / "manifest.csv").read_bytes()
     # Within the photos it is no photo, and what was taken away leaves the table.
     inside = photos / "set"
     iqa_zoo("distort", photos, "--out", inside, "--kinds", "jpeg")
     again = iqa_zoo("distort", photos, "--out", inside, "--kinds", "jpeg")
     assert "15 pictures" in again.stderr
     next(inside.rglob("jpeg-2-0.png")).unlink()
-    assert len(sets.read_manifest(inside)) == 14
+    assert len(table.read_manifest(inside)) == 14
 
 
 def test_bad_photos_are_told(photos, tmp_path):
@@ -143,7 +143,7 @@ def test_bad_photos_are_told(photos, tmp_path):
     assert "bad.png" in result.stderr and "nothing.jpg: there is no" in result.stderr
     assert "small.png: non_eccentricity_patch: An image of 30 x 20" in result.stderr
     assert f"7 pictures in {out}, 3 failed" in result.stderr
-    assert len(sets.read_manifest(out)) == 7
+    assert len(table.read_manifest(out)) == 7
     empty = tmp_path / "empty"
     empty.mkdir()
     result = iqa_zoo("distort", empty, "--out", out)
@@ -189,7 +189,7 @@ def test_no_folder_can_be_made(photos, tmp_path):
 
 
 def test_interrupted(photos, tmp_path, monkeypatch):
-    real = sets.distort
+    real = sets.distort_by
     left = [4]
 
     def distort_some(*arguments, **options):
@@ -198,12 +198,12 @@ def test_interrupted(photos, tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return real(*arguments, **options)
 
-    monkeypatch.setattr(sets, "distort", distort_some)
+    monkeypatch.setattr(sets, "distort_by", distort_some)
     result = iqa_zoo("distort", photos, "--out", tmp_path / "set", "--kinds", "jpeg")
     assert (
         result.exit_code == 130 and "the same command makes the rest" in result.stderr
     )
-    assert len(sets.read_manifest(tmp_path / "set")) == 3
+    assert len(table.read_manifest(tmp_path / "set")) == 3
 
 
 def test_list():
@@ -214,12 +214,12 @@ def test_list():
 def test_unreadable_table(tmp_path):
     (tmp_path / "manifest.csv").mkdir()
     with pytest.raises(OutputError, match="Cannot read"):
-        sets.read_manifest(tmp_path)
+        table.read_manifest(tmp_path)
     (tmp_path / "manifest.csv").rmdir()
-    columns = ",".join(sets.COLUMNS)
+    columns = ",".join(table.COLUMNS)
     (tmp_path / "manifest.csv").write_text(f"{columns}\na,b,jpeg,two,0,1\n")
     with pytest.raises(UsageError, match="two"):
-        sets.read_manifest(tmp_path)
+        table.read_manifest(tmp_path)
 
 
 GOOD = ("photo-0123456789ab/jpeg-2-0.png", "photo-0123456789ab/reference.png")
@@ -238,20 +238,20 @@ GOOD = ("photo-0123456789ab/jpeg-2-0.png", "photo-0123456789ab/reference.png")
     ],
 )
 def test_rows_of_no_set(tmp_path, row):
-    table = tmp_path / "manifest.csv"
+    path = tmp_path / "manifest.csv"
     good = ",".join(map(str, (*GOOD, "jpeg", 2, 0, 1.5)))
-    table.write_text("\n".join([",".join(sets.COLUMNS), good]))
-    assert sets.read_manifest(tmp_path) == []  # in order, but its picture is gone
-    table.write_text(table.read_text() + "\n" + ",".join(map(str, row)))
+    path.write_text("\n".join([",".join(table.COLUMNS), good]))
+    assert table.read_manifest(tmp_path) == []  # in order, but its picture is gone
+    path.write_text(path.read_text() + "\n" + ",".join(map(str, row)))
     with pytest.raises(UsageError, match="no row of a set") as caught:
-        sets.read_manifest(tmp_path)
+        table.read_manifest(tmp_path)
     assert len(str(caught.value)) < 500
 
 
 def test_the_table_of_something_else(tmp_path):
     (tmp_path / "manifest.csv").write_text("image,mos\n")
     with pytest.raises(UsageError, match="its columns are not image, reference"):
-        sets.read_manifest(tmp_path)
+        table.read_manifest(tmp_path)
 
 
 def test_imports_no_tensorflow(photos, tmp_path):
