@@ -116,7 +116,7 @@ def asna(*, size: Sequence[int] | None = None) -> keras.Model:
     model = keras.Model(inputs, score, name="asna")
     model.compile(
         optimizer=keras.optimizers.Adam(1e-4),
-        loss=OpinionLoss({"mae": 1.0}, scale=(0, 1)),
+        loss=OpinionLoss({"mse": 1.0}, scale=(0, 1)),
     )
     return model
 

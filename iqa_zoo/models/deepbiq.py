@@ -49,6 +49,6 @@ def deepbiq(
     model = keras.Model(image, score, name="deepbiq")
     model.compile(
         optimizer=keras.optimizers.Adam(1e-4),
-        loss=OpinionLoss({"mae": 1.0}, scale=(0, 1)),
+        loss=OpinionLoss({"mse": 1.0}, scale=(0, 1)),
     )
     return model
