@@ -134,6 +134,6 @@ def _dbcnn(
     model = keras.Model(image, score, name=name)
     model.compile(
         optimizer=keras.optimizers.Adam(1e-4),
-        loss=OpinionLoss({"mae": 1.0}, scale=(0, 1)),
+        loss=OpinionLoss({"mse": 1.0}, scale=(0, 1)),
     )
     return model
