@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from iqa_zoo.evaluation.evaluate import evaluate
     from iqa_zoo.exporting.export import export
     from iqa_zoo.images import Limits
+    from iqa_zoo.naming import NamedDistortion, name_distortion
     from iqa_zoo.registry import list_models, load_model, model_card
     from iqa_zoo.scoring import Scorer, score
     from iqa_zoo.training.train import train
@@ -50,6 +51,7 @@ __all__ = [
     "Limits",
     "MissingLibraryError",
     "MissingWeightsError",
+    "NamedDistortion",
     "OpinionError",
     "OutputError",
     "PairScore",
@@ -66,6 +68,7 @@ __all__ = [
     "list_models",
     "load_model",
     "model_card",
+    "name_distortion",
     "score",
     "train",
 ]
@@ -74,6 +77,7 @@ __all__ = [
 _LAZY = {
     "Diagnosis": "iqa_zoo.diagnosis",
     "Limits": "iqa_zoo.images",
+    "NamedDistortion": "iqa_zoo.naming",
     "PairScore": "iqa_zoo.comparing",
     "compare": "iqa_zoo.comparing",
     "diagnose": "iqa_zoo.diagnosis",
@@ -84,6 +88,7 @@ _LAZY = {
     "list_models": "iqa_zoo.registry",
     "load_model": "iqa_zoo.registry",
     "model_card": "iqa_zoo.registry",
+    "name_distortion": "iqa_zoo.naming",
     "score": "iqa_zoo.scoring",
     "train": "iqa_zoo.training.train",
 }

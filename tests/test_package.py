@@ -28,7 +28,7 @@ FLOORS = (
     ("models",),
     ("store", "registry"),
     ("engines", "data"),
-    ("scoring", "comparing"),
+    ("scoring", "comparing", "naming"),
     ("evaluation", "training", "exporting", "ray", "explain"),
     ("cli",),
 )
@@ -157,6 +157,7 @@ def test_public_face():
         "ImageScore",
         "IqaError",
         "Limits",
+        "NamedDistortion",
         "PairScore",
         "Scorer",
         "compare",
@@ -167,6 +168,7 @@ def test_public_face():
         "list_models",
         "load_model",
         "model_card",
+        "name_distortion",
         "score",
         "train",
     }
