@@ -375,18 +375,20 @@ def tables(tmp_path_factory):
     """A function that gives the table and the photos that a card's recipes take."""
 
     @functools.cache
-    def made(kinds):
+    def made(kinds, size=(100, 90)):
         folder = tmp_path_factory.mktemp("tables")
         if not kinds:
-            return make_opinions(folder, 12, size=(100, 90))
-        return make_distorted(folder, kinds, size=(100, 90))
+            return make_opinions(folder, 12, size=size)
+        return make_distorted(folder, kinds, size=size)
 
     def table(card):
         if not any("target" in x or "network" in x for x in all_stages(card)) and (
             not card["input"].get("pair")
         ):
             return made(())
-        return made(tuple(card["output"].get("classes", ("noise-1", "noise-2")))[:6])
+        kinds = tuple(card["output"].get("classes", ("noise-1", "noise-2")))[:3]
+        least = max(card["input"]["least"], 90)
+        return made(kinds, (least + 10, least))
 
     return table
 

@@ -124,7 +124,7 @@ def make_opinions(folder: Path, count: int = 20, size=(40, 48)) -> tuple[Path, P
 
 
 def make_distorted(folder: Path, kinds, size=(40, 48)) -> tuple[Path, Path]:
-    """Three pictures with more and more noise, and the table of distortions.
+    """Four pictures with more and more noise, and the table of distortions.
 
     Args:
         kinds: names of distortions as cards have them, NAME or NAME-LEVEL.
