@@ -117,7 +117,9 @@ def _head(x: keras.KerasTensor, dropout: float, prefix: str = "") -> keras.Keras
     x = layers.Dropout(dropout, name=f"{prefix}dropout")(x)
     return layers.Dense(
         1,
-        bias_initializer=keras.initializers.Constant(0.5),  # the middle of the scale
+        # Near 0.5, the middle of the scale: other first scores are far beyond it.
+        kernel_initializer=keras.initializers.VarianceScaling(0.01),
+        bias_initializer=keras.initializers.Constant(0.5),
         dtype="float32",
         name=f"{prefix}patch_score",
     )(x)
