@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from iqa_zoo.full_reference import metric
 
 #: The metrics, and the power that each score is raised to.
-POWERS = {"vsi": 10, "fsimc": 6}
+POWERS = {"vsi": 20, "fsimc": 8}
 
 DIGITS = 6  # of scores in a table
 

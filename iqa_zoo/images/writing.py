@@ -37,7 +37,8 @@ def write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
         OutputError: it cannot be written.
     """
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "PNG")
+    # Twice as fast as Pillow's own level, for a few hundredths more bytes.
+    Image.fromarray(pixels).save(file, "PNG", compress_level=1)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
