@@ -22,7 +22,7 @@ FloatArray = NDArray[np.float64]
 LEAST_ROWS = 10
 
 # Columns whose names may mean something else in a stranger's table.
-_UNASKED = ("votes", "reference", "split", "distortion", "level")
+_UNASKED = ("votes", "reference", "split", "distortion", "level", "pseudo")
 
 _LISTED = 20  # problems that an error spells out; the others are counted
 
@@ -50,6 +50,8 @@ class Labels:
         split: for each row "train", "validation" or "test", or None.
         distortion: for each row the name of its distortion, or None.
         level: for each row the number of its distortion's level, or None.
+        pseudo: the metric that the scores are made of, where they are nobody's opinions
+            (see `iqa-zoo distort --pseudo-mos`), or None.
         skipped: rows of the table that were left out because they are bad.
     """
 
@@ -66,6 +68,7 @@ class Labels:
     split: tuple[str, ...] | None = None
     distortion: tuple[str, ...] | None = None
     level: tuple[int, ...] | None = None
+    pseudo: str | None = None
     skipped: int = 0
 
     def scores(self, scale: tuple[float, float]) -> FloatArray:
@@ -184,6 +187,7 @@ def read_labels(
         "split": split,
         "distortion": distortion,
         "level": level,
+        "pseudo": "pseudo",
     }
     if not table.header:
         raise OpinionError(_report(path, table, table.problems or [(0, "no rows")]))
@@ -243,6 +247,7 @@ def read_labels(
         split=column(rows.split),
         distortion=column(rows.distortion),
         level=column(rows.level),
+        pseudo=rows.pseudo[first[0]] if rows.pseudo else None,
         skipped=skipped,
     )
 

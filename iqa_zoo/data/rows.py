@@ -34,7 +34,7 @@ class Rows:
         image, path: names of the images, and the files.
         mos: scores, or single votes where there is an observer.
         std, votes: or None; the levels of `votes` are in the table's order.
-        observer, reference, group, split, distortion, level: or None.
+        observer, reference, group, split, distortion, pseudo, level: or None.
         range: lowest and highest possible score.
     """
 
@@ -51,6 +51,7 @@ class Rows:
     group: list[str] | None
     split: list[str] | None
     distortion: list[str] | None
+    pseudo: list[str] | None
     level: list[int] | None
     range: tuple[float, float]
 
@@ -83,7 +84,9 @@ def parse_rows(
 
     image = column("image")
     path = columns.files("image", image, folder, place, problems)
-    read_text = dict.fromkeys(("observer", "group", "distortion"), columns.texts)
+    read_text = dict.fromkeys(
+        ("observer", "group", "distortion", "pseudo"), columns.texts
+    )
     found = {
         role: read(names[role][0], column(role), place, problems)
         for role, read in {**read_text, "split": columns.sides}.items()
@@ -136,6 +139,7 @@ def parse_rows(
         group=found.get("group"),
         split=found.get("split"),
         distortion=found.get("distortion"),
+        pseudo=found.get("pseudo"),
         level=level,
         range=(float(taken[0]), float(taken[1])),
     )

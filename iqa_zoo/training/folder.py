@@ -79,7 +79,8 @@ def write_run(
     write_bytes(out / "metrics.json", (json.dumps(metrics, indent=1) + "\n").encode())
     scale = (output or card["output"])["scale"]
     said = {
-        "data": f"{len(labels.names)} images with opinions",
+        "data": f"{len(labels.names)} images with "
+        + (f"pseudo-MOS of {labels.pseudo}" if labels.pseudo else "opinions"),
         "terms": "those of the opinions and images",
         "start": metrics["start"],
         "seed": metrics["seed"],
