@@ -28,6 +28,7 @@ from iqa_zoo.distortions import KINDS, LEVELS
 from iqa_zoo.distortions.pseudo import POWERS
 from iqa_zoo.errors import IMAGE_CODES
 from iqa_zoo.exporting import parity
+from iqa_zoo.maps import map_models
 
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
@@ -206,15 +207,33 @@ def revived() -> str:
     return table((*titles, *(f"gain, {title}" for title in titles[1:])), rows)
 
 
+def map_models_table() -> str:
+    """The models whose cards name a map."""
+    rows = []
+    for name in map_models():
+        card = all_cards()[name]
+        output, rule = card["output"], card["input"]
+        direction = output.get("map_direction", output.get("direction", ""))
+        rows.append(
+            (
+                f"`{name}`",
+                card["title"],
+                direction.replace("_", " "),
+                "a photo and its original" if rule.get("pair") else "a photo",
+                "yes" if "default_weights" in card else "no: train it",
+            )
+        )
+    titles = ("model", "what", "direction of the map", "takes", "has weights")
+    return table(titles, rows)
+
+
 def models_pages() -> str:
     """One section a card, with all that the card says of its weight sets."""
     return "\n".join(model_page(name, card) for name, card in all_cards().items())
 
 
 def model_page(name: str, card: dict) -> str:
-    paper, output = card["paper"], card["output"]
-    low, high = output["scale"]
-    better = output["direction"].replace("_", " ")
+    paper = card["paper"]
     lines = [
         f"## {name}",
         "",
@@ -222,7 +241,7 @@ def model_page(name: str, card: dict) -> str:
         "",
         f"- Paper: [{paper['title']}]({paper['url']}), {paper['authors']}, "
         f"{paper['venue']}, {paper['year']}",
-        f"- Scale: {low} to {high}, {better}, from {output['bins']} bins",
+        f"- Output: {output_fact(card['output'])}",
         f"- Input: {input_fact(card['input'])}",
         f"- Parameters: {card['parameters']:,}, of which "
         f"{card['trainable_parameters']:,} are trained",
@@ -238,12 +257,28 @@ def model_page(name: str, card: dict) -> str:
     return "\n".join(lines)
 
 
+def output_fact(output: dict) -> str:
+    if output["kind"] == "classes":
+        return f"which of {len(output['classes'])} distortions a photo has"
+    low, high = output["scale"]
+    better = output["direction"].replace("_", " ")
+    bins = f", from {output['bins']} bins" if "bins" in output else ""
+    return f"{low} to {high}, {better}{bins}"
+
+
 def input_fact(rule: dict) -> str:
     size = " × ".join(map(str, rule["size"]))
+    pair = "; the original likewise" if rule.get("pair") else ""
+    if rule["fit"] == "native":
+        return (
+            f"the photo in its own size, RGB, in tiles of up to {size} pixels "
+            f"(height × width); photos of fewer than {rule['least']} pixels a side are "
+            f"refused{pair}"
+        )
     return (
         f"{size} pixels (height × width), RGB; fit by `{rule['fit']}`, "
         f"shrunk by `{rule['shrink']}`, enlarged by `{rule['enlarge']}`; "
-        f"photos of fewer than {rule['least']} pixels a side are refused"
+        f"photos of fewer than {rule['least']} pixels a side are refused{pair}"
     )
 
 
@@ -929,6 +964,7 @@ BLOCKS = {
     "metrics-agreement": metrics_agreement,
     "metrics-speed": metrics_speed,
     "metrics-table": metrics_table,
+    "map-models": map_models_table,
     "models-pages": models_pages,
     "models-table": models_table,
     "public-names": public_names,

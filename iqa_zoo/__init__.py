@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from iqa_zoo.evaluation.evaluate import evaluate
     from iqa_zoo.exporting.export import export
     from iqa_zoo.images import Limits
+    from iqa_zoo.maps import QualityMap, quality_map
     from iqa_zoo.naming import NamedDistortion, name_distortion
     from iqa_zoo.registry import list_models, load_model, model_card
     from iqa_zoo.scoring import Scorer, score
@@ -55,6 +56,7 @@ __all__ = [
     "OpinionError",
     "OutputError",
     "PairScore",
+    "QualityMap",
     "Scorer",
     "TrainingError",
     "UnknownNameError",
@@ -69,6 +71,7 @@ __all__ = [
     "load_model",
     "model_card",
     "name_distortion",
+    "quality_map",
     "score",
     "train",
 ]
@@ -79,6 +82,7 @@ _LAZY = {
     "Limits": "iqa_zoo.images",
     "NamedDistortion": "iqa_zoo.naming",
     "PairScore": "iqa_zoo.comparing",
+    "QualityMap": "iqa_zoo.maps",
     "compare": "iqa_zoo.comparing",
     "diagnose": "iqa_zoo.diagnosis",
     "distort": "iqa_zoo.distortions",
@@ -89,6 +93,7 @@ _LAZY = {
     "load_model": "iqa_zoo.registry",
     "model_card": "iqa_zoo.registry",
     "name_distortion": "iqa_zoo.naming",
+    "quality_map": "iqa_zoo.maps",
     "score": "iqa_zoo.scoring",
     "train": "iqa_zoo.training.train",
 }

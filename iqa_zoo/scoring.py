@@ -67,7 +67,8 @@ def score(
 
     Raises:
         UnknownNameError: no such model, engine or format.
-        UsageError: `images` is neither an image nor an iterable.
+        UsageError: `images` is neither an image nor an iterable; or a model gives no
+            score of one photo.
         WeightsError: a weight file is missing, or is not what its card says.
         MissingLibraryError: a library that scoring needs does not load.
     """
@@ -115,10 +116,10 @@ class Scorer:
         names = list(models)
         if not names:
             raise UsageError("No model is named. Give one, or None for the default.")
-        self._judges = [
-            _Judge(entry, make_engine(entry, engine))
-            for entry in (registry.resolve(name) for name in names)
-        ]
+        entries = [registry.resolve(name) for name in names]
+        for entry in entries:
+            _check_scores(entry)
+        self._judges = [_Judge(entry, make_engine(entry, engine)) for entry in entries]
         self.models = tuple(judge.entry.name for judge in self._judges)
         self.weights = tuple(judge.entry.weights or {} for judge in self._judges)
         self._limits = Limits() if limits is None else limits
@@ -194,9 +195,8 @@ class Scorer:
             except ImageError as error:
                 looks.append(_failed(name, entry.name, error))
                 continue
-            looks.append(
-                photo.pixels() if entry.is_measure else photo.fitted(entry.input)
-            )
+            whole = entry.is_measure or entry.input["fit"] == "native"
+            looks.append(photo.pixels() if whole else photo.fitted(entry.input))
         return looks
 
     def _scores(self, chunk: "list[_Look]") -> Iterator[ImageScore]:
@@ -218,6 +218,22 @@ class Scorer:
 _Item = tuple[str, Any]  # an image's name, and what is read
 
 
+def _check_scores(entry: registry.Entry) -> None:
+    """Raise UsageError where a model does not answer one photo with a score."""
+    name = entry.name
+    if entry.input.get("pair"):
+        raise UsageError(
+            f"{name} compares a photo with its original: iqa-zoo compare ORIGINAL "
+            f"PHOTO -m {name}, or iqa_zoo.compare(original, photo, {name!r})."
+        )
+    if entry.output["kind"] == "classes":
+        raise UsageError(
+            f"{name} says which distortion a photo has, and gives no score: "
+            f"iqa_zoo.name_distortion(photo, {name!r}), or iqa-zoo diagnose PHOTO "
+            f"--distortion {name}."
+        )
+
+
 class _Judge(NamedTuple):
     entry: registry.Entry
     engine: Engine
@@ -225,7 +241,7 @@ class _Judge(NamedTuple):
     def __call__(
         self, names: Sequence[str], inputs: Sequence[np.ndarray], threads: int
     ) -> list[ImageScore]:
-        """The scores of images that have the size of the network's input."""
+        """The scores of images as the network takes them."""
         try:
             outputs = self.engine.predict(inputs, threads)
         except MemoryError:
@@ -289,7 +305,8 @@ def _judged(name: str, entry: registry.Entry, shares: np.ndarray) -> ImageScore:
         value, std = float(np.clip(mean, *scale)), float(spread)
         distribution = tuple(shares.astype(np.float64).tolist())
     else:
-        value = float(shares[0])
+        # Nothing holds a network's score within the scale that it was trained on.
+        value = float(np.clip(shares[0], *scale) if scale else shares[0])
     direction = output["direction"]
     quantiles, known = weights.get("quantiles"), weights.get("interval")
     return ImageScore(

@@ -9,20 +9,23 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from iqa_zoo import full_reference
-from iqa_zoo.comparing import DEFAULT, _Room, checked_metrics, compare
+from iqa_zoo import cards, full_reference, registry
+from iqa_zoo.comparing import DEFAULT, _Room, checked_metrics, compare, metrics
 from iqa_zoo.comparing.maps import as_picture
-from iqa_zoo.comparing.metrics import metric_names
+from iqa_zoo.comparing.metrics import metric, metric_card, metric_names
 from iqa_zoo.comparing.pairs import find_pairs
 from iqa_zoo.comparing.scores import FIELDS, PairScore, from_row
 from iqa_zoo.errors import (
     IMAGE_CODES,
+    ImageError,
     OpinionError,
     OutputError,
     UnknownNameError,
     UsageError,
+    WeightsError,
 )
 from iqa_zoo.images import fit_image, read_image
+from tests.helpers import tiny
 from tests.helpers.formula import formula_pair
 
 REFERENCE, DISTORTED = (image[:64, :80] for image in formula_pair("A"))
@@ -151,6 +154,64 @@ def test_names_of_metrics():
     assert checked_metrics(None) == DEFAULT
     assert checked_metrics("all") == metric_names()
     assert checked_metrics(["mse", "psnr", "mse"]) == ("mse", "psnr")
+
+
+class Middle:
+    """In an engine's place: how bright the reference is, beyond the scale if white."""
+
+    batch = 1
+
+    def predict(self, images, threads=1):
+        (image,) = images
+        assert image.shape[2] == 6
+        found = image[..., 3:].mean() / 254 - image[..., :3].mean() / 2550
+        return np.full((1, 1), found, np.float32)
+
+
+@pytest.fixture
+def pair_run(tmp_path, monkeypatch):
+    """A run of a network that compares."""
+    monkeypatch.setattr(metrics, "make_engine", lambda entry: Middle())
+    size = {"size": (64, 64), "least": 32}
+    return tiny.make_run(tmp_path / "run", model="wadiqam-fr", content=b"none", **size)
+
+
+def test_networks_that_compare(pair_run):
+    (score,) = compare(REFERENCE, DISTORTED, pair_run)
+    expected = REFERENCE.mean() / 254 - DISTORTED.mean() / 2550
+    assert score.metric == str(pair_run)
+    assert score.value == pytest.approx(expected, abs=1e-6)
+    assert score.direction == "higher_is_better" and score.error is None
+    assert metric(str(pair_run))(REFERENCE, DISTORTED) == score.value
+    assert metric_card(str(pair_run))["range"] == [0, 1]
+    white = np.full((40, 40, 3), 255, np.uint8)
+    scores = list(compare(white, 0 * white, [pair_run, "psnr"]))
+    assert scores[0].value == 1 and scores[1].value == pytest.approx(0)  # on the scale
+    small, fine = compare(white[:31], white[:31], [pair_run, "mse"])
+    assert small.error == "too_small" and "at least 32" in small.message
+    assert fine.value == 0
+    with pytest.raises(ImageError, match="at least 32"):
+        metric(str(pair_run))(white[:31], white[:31])
+    with pytest.raises(UsageError, match="one size"):
+        metric(str(pair_run))(white, white[:33])
+
+
+def test_networks_that_compare_have_names(pair_run, monkeypatch):
+    card = registry.resolve(str(pair_run)).card
+    assert "cnniqa" not in metric_names()
+    monkeypatch.setattr(cards, "known_cards", lambda: {"some-fr": card})
+    assert "some-fr" in metric_names()
+    without = {key: card[key] for key in card if key != "default_weights"}
+    monkeypatch.setattr(cards, "known_cards", lambda: {"some-fr": without})
+    assert "some-fr" not in metric_names()
+
+
+def test_networks_of_one_photo_do_not_compare(tmp_path):
+    run = tiny.make_run(tmp_path / "run", content=b"none")
+    with pytest.raises(UsageError, match="judges one photo"):
+        compare(REFERENCE, DISTORTED, run)
+    with pytest.raises(WeightsError, match="no trained weights"):
+        compare(REFERENCE, DISTORTED, "asna")
 
 
 def test_pairs_that_fail_end_nothing(tmp_path):

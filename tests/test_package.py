@@ -28,7 +28,7 @@ FLOORS = (
     ("models",),
     ("store", "registry"),
     ("engines", "data"),
-    ("scoring", "comparing", "naming"),
+    ("scoring", "comparing", "naming", "maps"),
     ("evaluation", "training", "exporting", "ray", "explain"),
     ("cli",),
 )
@@ -159,6 +159,7 @@ def test_public_face():
         "Limits",
         "NamedDistortion",
         "PairScore",
+        "QualityMap",
         "Scorer",
         "compare",
         "diagnose",
@@ -169,6 +170,7 @@ def test_public_face():
         "load_model",
         "model_card",
         "name_distortion",
+        "quality_map",
         "score",
         "train",
     }

@@ -390,6 +390,43 @@ def test_a_mean_never_leaves_the_scale(monkeypatch, run, folder):
     assert {r.value for r in score(folder, run)} == {10.0}
 
 
+def native_run(folder, model):
+    """A run of a model, without a network that works."""
+    return tiny.make_run(folder, model=model, size=(64, 64), least=32, content=b"none")
+
+
+@pytest.mark.parametrize(("answer", "value"), [(0.25, 0.25), (-0.5, 0.0), (1.5, 1.0)])
+def test_a_networks_score_is_brought_to_the_scale(
+    monkeypatch, tmp_path, folder, answer, value
+):
+    run = native_run(tmp_path / "run", "cnniqa")
+    shapes = set()
+
+    class Engine:
+        batch = 1
+
+        def predict(self, images, threads=1):
+            shapes.update(image.shape for image in images)
+            return np.full((len(images), 1), answer, np.float32)
+
+    monkeypatch.setattr(scoring, "make_engine", lambda entry, name: Engine())
+    for result in score(folder, run):
+        assert (result.value, result.scale) == (value, (0, 1))
+        assert result.direction == "higher_is_better"
+        assert result.std is result.distribution is None
+    assert shapes == {(60, 80, 3)}  # the photos' own
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [("wadiqam-fr", r"iqa-zoo compare .* -m "), ("scnn", "name_distortion")],
+)
+def test_what_gives_no_score_of_one_photo_says_what_to_use(tmp_path, model, said):
+    run = native_run(tmp_path / "run", model)
+    with pytest.raises(UsageError, match=said):
+        score("photo.jpg", run)
+
+
 def workers():
     return [t for t in threading.enumerate() if t.name.startswith("iqa_zoo")]
 

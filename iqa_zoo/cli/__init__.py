@@ -32,6 +32,7 @@ COMMANDS = {
     "score": ("iqa_zoo.cli.score", "Score photos."),
     "compare": ("iqa_zoo.cli.compare", "Compare images with their originals."),
     "diagnose": ("iqa_zoo.cli.diagnose", "Say what is wrong with photos."),
+    "map": ("iqa_zoo.cli.map", "Show where a photo is bad."),
     "models": ("iqa_zoo.cli.models", "List the models, or show the card of one."),
     "train": ("iqa_zoo.cli.train", "Train a model on your own opinion scores."),
     "evaluate": ("iqa_zoo.cli.evaluate", "Compare a model's scores with opinions."),

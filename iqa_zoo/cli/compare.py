@@ -44,8 +44,8 @@ def _metric_names(_: click.Context, __: click.Parameter, typed: str) -> list[str
     "metrics",
     multiple=True,
     shell_complete=_metric_names,
-    help="A metric's name; give it again for more, or all. PSNR, SSIM, GMSD and MDSI "
-    "where none is named.",
+    help="A metric's name, or a model that compares; give it again for more, or all. "
+    "PSNR, SSIM, GMSD and MDSI where none is named.",
 )
 @click.option(
     "--list",

@@ -130,10 +130,11 @@ def _groups(row: Mapping[str, Any]) -> dict[tuple[str, str], list[str]]:
 
 
 def _taken(row: Mapping[str, Any], size: Sequence[int] | str) -> str:
-    """What a model takes: photos of a size or in their own, or pairs of such."""
+    """What a model takes: photos of a size, in their own, or with their originals."""
+    if row["pair"]:
+        return "pair"
     native = "native" in (row["fit"], size)
-    text = "native" if native else "x".join(map(str, size))
-    return f"{text} pair" if row["pair"] else text
+    return "native" if native else "x".join(map(str, size))
 
 
 @command.command()

@@ -15,7 +15,7 @@ import numpy as np
 from iqa_zoo import full_reference
 from iqa_zoo.comparing.features import feature_maps
 from iqa_zoo.comparing.maps import MapFolder
-from iqa_zoo.comparing.metrics import metric_card, metric_names, of_maps
+from iqa_zoo.comparing.metrics import metric_card, metric_names, of_maps, pair_score
 from iqa_zoo.comparing.pairs import Pair, find_pairs
 from iqa_zoo.comparing.scores import PairScore
 from iqa_zoo.errors import ImageError, UnknownNameError, UsageError
@@ -31,6 +31,8 @@ from iqa_zoo.images import (
 )
 from iqa_zoo.threads import cores
 
+_Name = str | os.PathLike[str]
+
 #: What is measured where nothing is named: the two that everybody asks for, and two
 #: that agree with people better and take little time.
 DEFAULT = ("psnr", "ssim", "gmsd", "mdsi")
@@ -45,7 +47,7 @@ RESIZE_RULES: dict[str, Callable[..., tuple[int, ...]]] = {
 def compare(
     reference: Any,
     distorted: Any = None,
-    metrics: str | Iterable[str] | None = None,
+    metrics: _Name | Iterable[_Name] | None = None,
     *,
     resize: str | None = None,
     maps: str | os.PathLike[str] | None = None,
@@ -69,7 +71,8 @@ def compare(
             is compared with the image of the same name in the other, or of the same
             name but for the suffix.
         metrics: a metric's name, an iterable of names, or "all"; None for `DEFAULT`.
-            See `iqa_zoo.comparing.metrics.metric_names`.
+            See `iqa_zoo.comparing.metrics.metric_names`. Networks that compare have a
+            name with a tag too, or are the folder of a run.
         resize: what happens to images of different sizes: None is an error, "reference"
             and "distorted" bring the other one to that size, "smaller" brings both to
             the lesser height and the lesser width.
@@ -87,7 +90,8 @@ def compare(
         OpinionError: the table cannot be read.
         OutputError: a map cannot be written.
         MissingLibraryError: a library that a metric needs does not load.
-        WeightsError: the weights of a metric of feature maps are missing or damaged.
+        WeightsError: the weights of a metric of feature maps, or of a network that
+            compares, are missing or damaged.
     """
     if threads is not None and threads < 1:
         raise UsageError(f"threads is {threads}; it must be 1 or more.")
@@ -108,17 +112,16 @@ def compare(
     return _in_order(work, find_pairs(reference, distorted), threads or cores())
 
 
-def checked_metrics(metrics: str | Iterable[str] | None) -> tuple[str, ...]:
+def checked_metrics(metrics: _Name | Iterable[_Name] | None) -> tuple[str, ...]:
     """The names of metrics, each once; see `compare`."""
-    known = metric_names()
     if metrics is None:
         metrics = DEFAULT
-    names = [metrics] if isinstance(metrics, str) else list(metrics)
+    given = [metrics] if isinstance(metrics, str | os.PathLike) else metrics
+    names = [os.fspath(name) for name in given]
     if "all" in names:
-        names = list(known)
+        names = list(metric_names())
     for name in names:
-        if name not in known:
-            raise UnknownNameError("metric", name, [*known, "all"])
+        metric_card(name)
     if not names:
         raise UsageError("No metric is named. Give one, or None for the default.")
     return tuple(dict.fromkeys(names))
@@ -161,6 +164,11 @@ class _Work:
         self._reading = reading
         self._room = _Room()
         self._cards = {name: metric_card(name) for name in metrics}
+        self._models = {
+            name: pair_score(name)
+            for name, card in self._cards.items()
+            if "model" in card
+        }
 
     def __call__(self, pair: Pair) -> list[PairScore]:
         try:
@@ -230,6 +238,8 @@ class _Work:
             if network := card.get("network"):
                 found = maps(network["model"], tuple(network["layers"]))
                 score = of_maps(name, *found)
+            elif name in self._models:
+                score = self._models[name](*images)
             elif self._maps is not None and card["has_map"]:
                 score, map_ = full_reference.metric(name)(*images, return_map=True)
                 self._maps.write(pair, name, np.asarray(map_))

@@ -2,12 +2,15 @@
 
 An engine has `batch`, the number of images that it likes to get at once, and
 `predict(images, threads=1)`: uint8 images (height, width, 3), all of the network's
-input size, in; its output as float32 (n, bins), one row an image, back. A measure takes
-images of any size, one at a time, and gives float64 (n, 1). `predict` may be called
-from several threads. It raises MemoryError where there is too little.
+input size, in; its output as float32 (n, bins), one row an image, back. Networks whose
+card says `fit = "native"` take images of any size (`tiled.Tiled`); those of pairs take
+(height, width, 6), the reference behind the distorted picture. A measure takes images
+of any size, one at a time, and gives float64 (n, 1). `predict` may be called from
+several threads. It raises MemoryError where there is too little.
 """
 
 import contextlib
+import functools
 import glob
 import logging
 import os
@@ -19,6 +22,7 @@ import numpy as np
 from iqa_zoo import registry, store
 from iqa_zoo.engines.litert import LiteRT
 from iqa_zoo.engines.measured import Measured
+from iqa_zoo.engines.tiled import Tiled, in_litert
 from iqa_zoo.errors import UnknownNameError, WeightsError
 from iqa_zoo.files import sha256
 
@@ -35,7 +39,7 @@ class Engine(Protocol):
     batch: int
 
     def predict(self, images: Sequence[np.ndarray], threads: int = 1) -> np.ndarray:
-        """The output for each image, float32 (n, bins) or float64 (n, 1)."""
+        """The output for each image, float32 (n, outputs) or float64 (n, 1)."""
 
 
 def make_engine(entry: registry.Entry, engine: str = "auto") -> Engine:
@@ -43,8 +47,9 @@ def make_engine(entry: registry.Entry, engine: str = "auto") -> Engine:
 
     Args:
         entry: the model, as `registry.resolve` gives it.
-        engine: "litert": the weight set's LiteRT file, or, where it has none, one that
-            TensorFlow makes once and the store keeps; "tensorflow"; "auto":
+        engine: "litert": the weight set's LiteRT file, or, where it has none or judges
+            photos in their own size, what TensorFlow makes once and the store keeps;
+            "tensorflow"; "auto":
             "tensorflow" where TensorFlow can use a GPU, else "litert". TensorFlow is
             only asked where CUDA_VISIBLE_DEVICES does not hide all GPUs and the system
             has a device of NVIDIA (/dev/nvidia0 and so on), of AMD (/dev/kfd) or of
@@ -54,8 +59,7 @@ def make_engine(entry: registry.Entry, engine: str = "auto") -> Engine:
         UnknownNameError: no such engine.
         WeightsError: a weight file is missing, or is not what its card says.
     """
-    if engine not in ENGINES:
-        raise UnknownNameError("engine", engine, ENGINES)
+    _check_engine(engine)
     if entry.is_measure:
         return Measured(registry.load_measure(entry))
     if entry.weights is None:
@@ -63,47 +67,108 @@ def make_engine(entry: registry.Entry, engine: str = "auto") -> Engine:
             f"{entry.name} has no trained weights, so it cannot score. Name a weight "
             f"set or the folder of a run."
         )
-    if engine == "tensorflow" or (engine == "auto" and _gpu_works()):
+    if entry.input["fit"] == "native":
+        return make_tiled(entry, engine)
+    kind = entry.output["kind"]
+    if _by_tensorflow(engine):
         _import_tensorflow()
         from iqa_zoo.engines.tensorflow import TensorFlow
 
         with float32():
             network = registry.load_network(entry.name)
-        return TensorFlow(network, entry.input["size"])
+        return TensorFlow(network, entry.input["size"], kind)
     content = entry.litert_bytes()
     if content is None:
         content = _converted(entry, entry.weights)
-    return LiteRT(content, entry.output["kind"], entry.name)
+    return LiteRT(content, kind, entry.name)
+
+
+def make_tiled(entry: registry.Entry, engine: str = "auto") -> Tiled:
+    """What runs a network on photos in their own size; see `make_engine`.
+
+    Args:
+        entry: a model with weights, whose card says `fit = "native"`.
+        engine: as of `make_engine`.
+    """
+    _check_engine(engine)
+    rule, kind, place = entry.input, entry.output["kind"], entry.output.get("map")
+    if _by_tensorflow(engine):
+        _import_tensorflow()
+        from iqa_zoo.engines.parts import in_tensorflow
+
+        with float32():
+            network = registry.load_network(entry.name)
+        return in_tensorflow(network, rule, kind, place)
+    lower, upper = _converted_parts(entry, entry.weights or {})
+    return in_litert(lower, upper, output=kind, rule=rule, place=place, name=entry.name)
 
 
 def _converted(entry: registry.Entry, weights: Mapping[str, Any]) -> bytes:
     """The LiteRT file of a weight set that ships without one, made once."""
-    # The store's answer must be that of the file as it is now.
-    content = entry.content()
     height, width = entry.input["size"]
-    kind, scale = entry.output["kind"], tuple(entry.output["scale"])
+    kind, scale = entry.output["kind"], tuple(entry.output.get("scale", (0, 1)))
 
     def make() -> bytes:
-        logger.info("Converting %s for LiteRT, once.", entry.name)
-        _import_tensorflow()
+        network = _loaded(entry)
         from iqa_zoo.engines.convert import to_litert
 
-        with float32():
-            network = registry.load_network(entry.name)
         return to_litert(network, (height, width), output=kind, scale=scale)
 
+    key = _key(entry, weights, ((height, width), kind))
+    return store.cached(f"{key}.tflite", make)
+
+
+def _converted_parts(
+    entry: registry.Entry, weights: Mapping[str, Any]
+) -> tuple[bytes, bytes]:
+    """The two LiteRT files of a network that is run tile by tile, made once."""
+    rule, output = entry.input, entry.output
+    kind, place = output["kind"], output.get("map")
+
+    @functools.cache
+    def make() -> tuple[bytes, bytes]:
+        network = _loaded(entry)
+        from iqa_zoo.engines.parts import to_litert_parts
+
+        return to_litert_parts(network, rule, kind, place, output.get("scale"))
+
+    key = _key(entry, weights, (rule["size"], rule.get("halo"), kind, place))
+    lower = store.cached(f"{key}-lower.tflite", lambda: make()[0])
+    return lower, store.cached(f"{key}-upper.tflite", lambda: make()[1])
+
+
+def _loaded(entry: registry.Entry) -> Any:
+    """The network that is converted; TensorFlow is imported for it."""
+    logger.info("Converting %s for LiteRT, once.", entry.name)
+    _import_tensorflow()
+    with float32():
+        return registry.load_network(entry.name)
+
+
+def _key(
+    entry: registry.Entry, weights: Mapping[str, Any], more: tuple[Any, ...]
+) -> str:
+    """What the store calls files that are made of a weight set as it is now."""
     network = (
         CONVERSION,
-        sha256(content),
+        sha256(entry.content()),
         weights.get("converter"),
         entry.card["builder"],
         entry.card.get("arguments"),
         weights.get("arguments"),
-        (height, width),
-        kind,
+        *more,
         registry.code(entry),
     )
-    return store.cached(f"{sha256(repr(network).encode())}.tflite", make)
+    return sha256(repr(network).encode())
+
+
+def _check_engine(engine: str) -> None:
+    if engine not in ENGINES:
+        raise UnknownNameError("engine", engine, ENGINES)
+
+
+def _by_tensorflow(engine: str) -> bool:
+    return engine == "tensorflow" or (engine == "auto" and _gpu_works())
 
 
 def _gpu_works() -> bool:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import tensorflow as tf
 
+from iqa_zoo.engines.convert import answers, pictures
+
 if TYPE_CHECKING:
     import keras
 
@@ -20,14 +22,28 @@ class TensorFlow:
 
     batch = 32
 
-    def __init__(self, network: "keras.Model", size: Sequence[int]) -> None:
-        """Args: the network and the (height, width) that its images have."""
-        shape = (None, *size, 3)
+    def __init__(
+        self,
+        network: "keras.Model",
+        size: Sequence[int | None],
+        output: str,
+        dtype: tf.DType = tf.uint8,
+    ) -> None:
+        """
+        Args:
+            network: it.
+            size: (height, width) of its images; None for any.
+            output: the name of the output that is asked for.
+            dtype: of the images.
+        """
+        channels = sum(each.shape[-1] for each in network.inputs)
 
-        self._run = tf.function(
-            lambda images: network(tf.cast(images, tf.float32), training=False),
-            input_signature=[tf.TensorSpec(shape, tf.uint8)],
-        )
+        def run(images: tf.Tensor) -> tf.Tensor:
+            given = pictures(network, tf.cast(images, tf.float32))
+            return answers(network, given, output)[output]
+
+        spec = tf.TensorSpec((None, *size, channels), dtype)
+        self._run = tf.function(run, input_signature=[spec], autograph=False)
 
     def predict(self, images: Sequence[np.ndarray], threads: int = 1) -> np.ndarray:
         """The output of each image; TensorFlow uses the threads that it wants."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from iqa_zoo.errors import OutputError, UnknownNameError, UsageError
+from iqa_zoo.errors import ExportError, OutputError, UnknownNameError, UsageError
 from iqa_zoo.exporting import parity, report, samples
 from iqa_zoo.exporting.graphs import Made, Subject, subject
 from iqa_zoo.files import sync_folder, write_bytes
@@ -63,7 +63,9 @@ def export(
             "dynamic" (weights of 8 bits) or "int8" (all of 8 bits).
         calibrate: for int8, a folder of 32 photos or more, like those that the file
             will see.
-        size: height and width of the network's input; None for the card's.
+        size: height and width of the network's input; None for the card's. The file
+            has this size and no other, also of a network that the library runs on
+            photos in their own size.
         reduce: whether the file takes pictures `reduction.TIMES` as long a side and
             reduces them itself, so that a client that stretches photos with point
             samples gets the library's score; None for MediaPipe only.
@@ -78,7 +80,8 @@ def export(
     Raises:
         UsageError: arguments that do not go together; the file is there already.
         WeightsError: the network has an operator that the target lacks.
-        ExportError: the file would be further off than is allowed.
+        ExportError: the file would be further off than is allowed; or the network
+            compares two pictures, and the target takes one.
         MissingLibraryError: ONNX's libraries are not installed.
         OutputError: the disk does not take the file; nothing is left of it.
     """
@@ -90,6 +93,8 @@ def export(
 
         check_libraries()
     given = subject(model, size)
+    if given.is_pair:
+        _check_pair(given.entry.name, target, quantize, reduce)
     reduce = target == "mediapipe" if reduce is None else reduce
     chosen = samples.photos(photos)
     ranges = None
@@ -157,6 +162,22 @@ def _check(
         raise OutputError(f"Cannot write to the folder {folder}; name another one.")
 
 
+def _check_pair(name: str, target: str, quantize: str, reduce: bool | None) -> None:
+    """Raise ExportError for what is not offered of a network with two inputs."""
+    wanted = {
+        target: target != "tflite",
+        "8 bits (int8)": quantize == "int8",
+        "a reduction": bool(reduce),
+    }
+    for what, asked in wanted.items():
+        if asked:
+            raise ExportError(
+                f"{name} compares a picture with its reference; of such networks there "
+                f"is no export to {what}. Export it to tflite, without reduction, in "
+                "32 or 16 bits or with weights of 8."
+            )
+
+
 @contextlib.contextmanager
 def _making(
     given: Subject,
@@ -183,7 +204,7 @@ def _making(
             def run(pixels: np.ndarray, threads: int = 0) -> np.ndarray:
                 image = pixels[np.newaxis].astype(np.float32)
                 found: np.ndarray = functions[PIXELS](image=image)[given.output].numpy()
-                return found[0]
+                return found[0].reshape(-1)
 
             yield Made(part, given.size, run, files=functions[FILES])
         finally:

@@ -9,6 +9,7 @@ import numpy as np
 
 from iqa_zoo import registry
 from iqa_zoo.engines import float32
+from iqa_zoo.engines.litert import PAIR
 from iqa_zoo.errors import UsageError
 from iqa_zoo.opinions import bin_values, mean_and_std
 
@@ -42,27 +43,46 @@ class Subject(NamedTuple):
 
     @property
     def scale(self) -> tuple[float, float]:
-        """The lowest and the highest score."""
-        low, high = self.entry.output["scale"]
+        """The lowest and the highest score; of probabilities of classes, theirs."""
+        low, high = self.entry.output.get("scale", (0, 1))
         return float(low), float(high)
 
     @property
+    def is_pair(self) -> bool:
+        """Whether the network takes a distorted picture and its reference."""
+        return bool(self.entry.input.get("pair", False))
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The names of the network's inputs."""
+        return PAIR if self.is_pair else ("image",)
+
+    @property
     def labels(self) -> list[str]:
-        """What the numbers of the output stand for: scores, or the score itself."""
-        if self.output != "distribution":
+        """What the numbers of the output stand for: scores, the score, distortions."""
+        if self.output == "classes":
+            return list(self.entry.output["classes"])
+        if self.output == "score":
             return [self.output]
         bins = self.entry.output["bins"]
         return [f"{score:g}" for score in bin_values(self.scale, bins)]
 
-    def score(self, answer: np.ndarray) -> float:
-        """The score that the output of one photo, (bins,), stands for."""
+    def score(self, answer: np.ndarray) -> np.ndarray:
+        """What files are compared by: the score of a photo, or its classes' shares.
+
+        Args:
+            answer: the output for one photo, (n,).
+
+        Returns:
+            (1,), of classes (n,).
+        """
         if self.output == "distribution":
-            return float(mean_and_std(answer, self.scale)[0])
-        return float(answer[0])
+            return np.array([mean_and_std(answer, self.scale)[0]])
+        return answer
 
 
-#: From pixels, uint8 (height, width, 3), and a number of threads, to the output of a
-#: network, float32 (bins,).
+#: From pixels, uint8 (height, width, 3), of pairs (height, width, 6), and a number of
+#: threads, to the output of a network, float32 (n,).
 Run = Callable[[np.ndarray, int], np.ndarray]
 
 

@@ -23,7 +23,7 @@ BOUNDS: Mapping[str, Mapping[str, float]] = {
 }
 _ROUNDS, _WARM = 15, 3
 
-Answer = Callable[[np.ndarray], float]
+Answer = Callable[[np.ndarray], np.ndarray]
 
 
 def compare(
@@ -36,25 +36,30 @@ def compare(
     """Differences between the scores of a network and of its file, from equal pixels.
 
     Args:
-        inputs: uint8 (height, width, 3), of the file's size.
-        network: the network's score of such pixels.
+        inputs: uint8 (height, width, channels), of the file's size.
+        network: the network's score of such pixels, (1,), or several numbers.
         file: the file's.
         quantize: a key of `BOUNDS`.
         width: of the scale.
 
     Returns:
         Numbers under "photos", "mean", "max" (both of absolute differences of scores),
-        "srocc", "bound" and "scores", a pair for each photo.
+        "srocc", "bound" and "scores", a pair for each photo; of several numbers that of
+        the largest one.
     """
+    # (photos, 2, numbers)
     pairs = np.array([(network(pixels), file(pixels)) for pixels in inputs])
+    most = pairs[:, :1].argmax(-1, keepdims=True)
     bound = BOUNDS[quantize]
     scaled = {key: value * width for key, value in bound.items() if key != "srocc"}
     return {
         **differences(pairs[:, 0], pairs[:, 1]),
         # Scores that are no numbers have no ranks.
-        "srocc": srocc(*pairs.T) if np.isfinite(pairs).all() else math.nan,
+        "srocc": srocc(pairs[:, 0].ravel(), pairs[:, 1].ravel())
+        if np.isfinite(pairs).all()
+        else math.nan,
         "bound": {**bound, **scaled},
-        "scores": pairs.round(5).tolist(),
+        "scores": np.take_along_axis(pairs, most, -1)[..., 0].round(5).tolist(),
     }
 
 
@@ -82,9 +87,11 @@ def check(parity: Mapping[str, Any], name: str, quantize: str) -> None:
             )
 
 
-def differences(mine: Sequence[float], theirs: Sequence[float]) -> dict[str, Any]:
-    """How far apart the scores of the same photos are, read in two ways."""
-    apart = np.abs(np.subtract(mine, theirs))
+def differences(
+    mine: Sequence[np.ndarray], theirs: Sequence[np.ndarray]
+) -> dict[str, Any]:
+    """How far apart the same photos' scores, (photos, n), are, read in two ways."""
+    apart = np.abs(np.subtract(mine, theirs)).max(-1)
     return {
         "photos": len(apart),
         "mean": float(apart.mean()),

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from iqa_zoo.distortions import distort
 from iqa_zoo.evaluation import plots
 from iqa_zoo.exporting import parity, samples
 from iqa_zoo.exporting.graphs import Made, Run, Subject
@@ -22,6 +23,11 @@ from iqa_zoo.files import sha256
 from iqa_zoo.images import fit_by
 from iqa_zoo.threads import cores, machine
 
+#: Of a network that judges photos in their own size.
+NATIVE = (
+    "stretched to that size; the library judges them in their own, and gives other "
+    "scores"
+)
 _LIBRARIES = {"onnx": ("onnx", "tf2onnx", "onnxruntime"), "savedmodel": ()}
 
 
@@ -57,7 +63,7 @@ def report(
         "model": entry.name,
         "title": entry.card["title"],
         "task": entry.task,
-        "direction": entry.output["direction"],
+        "direction": entry.output.get("direction"),
         "weights_sha256": (entry.weights or {}).get("sha256"),
         "to": target,
         "quantize": quantize,
@@ -65,7 +71,7 @@ def report(
         "bytes": _bytes(made.content),
         "sha256": sha256(content) if content else None,
         "input": {
-            "name": "image",
+            "name": " and ".join(given.inputs),
             "shape": [1 if is_litert else None, *made.size, 3],
             "dtype": "uint8" if quantize == "int8" and not reduce else "float32",
             "channels": "rgb",
@@ -73,11 +79,16 @@ def report(
         },
         "output": {"name": given.output, "labels": given.labels, "scale": [low, high]},
         "photos": "packaged" if photos.folder is None else "a folder",
+        "native": given.rule["fit"] == "native",
     }
 
     def inputs() -> Iterator[np.ndarray]:
         for pixels in watch(photos.images, photos.count):
-            if stretched:
+            if given.is_pair:
+                # Pictures that are damaged, and what they were before that.
+                both = distort(pixels, "jpeg", 3), pixels
+                yield np.concatenate([fit_by(given.rule, x) for x in both], axis=-1)
+            elif stretched:
                 yield stretch(pixels, *made.size)
             else:
                 yield fit_by(given.rule, pixels)
@@ -93,10 +104,10 @@ def report(
     if stretched or made.files is not None:
         found["reading"] = _reading(given, made, stretched, reduce, photos.folder)
     if content:
-        found["latency_ms"] = parity.latency(_on_black(made.run, made.size))
+        found["latency_ms"] = parity.latency(_on_black(made.run, given, made.size))
     if made.plain:
         found["latency_ms_without_reduction"] = parity.latency(
-            _on_black(made.plain, given.size)
+            _on_black(made.plain, given, given.size)
         )
     if made.operators:
         found["operators"] = made.operators
@@ -116,15 +127,16 @@ def in_tensorflow(given: Subject, size: tuple[int, int], reduce: bool) -> Run:
     """The network in TensorFlow, with the reduction before it or without."""
     import tensorflow as tf
 
-    from iqa_zoo.engines.convert import answers
+    from iqa_zoo.engines.convert import answers, pictures
     from iqa_zoo.exporting.reduction import reduced
 
-    image = tf.TensorSpec((1, *size, 3), tf.float32)
+    image = tf.TensorSpec((1, *size, 3 * len(given.inputs)), tf.float32)
 
     @tf.function(input_signature=[image], autograph=False)
     def answer(image: tf.Tensor) -> tf.Tensor:
         pixels = reduced(image) if reduce else image
-        return answers(given.network, pixels, given.output)[given.output]
+        parts = pictures(given.network, pixels)
+        return answers(given.network, parts, given.output)[given.output]
 
     def run(pixels: np.ndarray, threads: int = 0) -> np.ndarray:
         found: np.ndarray = answer(pixels[np.newaxis].astype(np.float32)).numpy()[0]
@@ -146,7 +158,7 @@ def _reading(
     for pixels in samples.sizes(photos):
         mine.append(given.score(library(fit_by(given.rule, pixels), 0)))
         if not stretched:
-            theirs.append(_of_file(made.files, pixels))
+            theirs.append(given.score(_of_file(made.files, pixels, given.output)))
             continue
         theirs.append(given.score(made.run(stretch(pixels, *made.size), cores())))
         if reduce:
@@ -160,18 +172,19 @@ def _reading(
     return found
 
 
-def _of_file(function: Any, pixels: np.ndarray) -> float:
-    """The score of a SavedModel's signature for a PNG of these pixels."""
+def _of_file(function: Any, pixels: np.ndarray, output: str) -> np.ndarray:
+    """What a SavedModel's signature answers to a PNG of these pixels."""
     import tensorflow as tf
 
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "PNG", compress_level=1)
     answer = function(image_bytes=tf.constant([file.getvalue()]))
-    return float(answer["score"].numpy()[0])
+    found: np.ndarray = answer[output].numpy()
+    return found.reshape(-1)
 
 
-def _on_black(run: Run, size: tuple[int, int]) -> Any:
-    black = np.zeros((*size, 3), np.uint8)
+def _on_black(run: Run, given: Subject, size: tuple[int, int]) -> Any:
+    black = np.zeros((*size, 3 * len(given.inputs)), np.uint8)
     return lambda threads: run(black, threads)
 
 
@@ -240,6 +253,8 @@ def lines(found: Mapping[str, Any]) -> list[tuple[str, str]]:
         if key in found:
             one, two = found[key]["1"], found[key]["2"]
             said.append((head, f"{one:.1f} ms on one thread, {two:.1f} ms on two"))
+    if found["native"]:
+        said.append(("its photos", NATIVE))
     said.append(("on", found["machine"]))
     return said
 
@@ -252,6 +267,7 @@ def _file(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     versions = [f"{name} {number}" for name, number in found["versions"].items()]
     return [
         ("input", f"{source['name']}: {shape}, {source['dtype']}, RGB, 0 to 255"),
+        *([("its photos", NATIVE)] if found["native"] else []),
         ("output", f"{found['output']['name']}: {said}"),
         ("bytes", f"{found['bytes']:,}"),
         ("SHA-256", found["sha256"] or "of a folder, none"),

@@ -23,7 +23,8 @@ def savedmodel(subject: Subject, folder: str | os.PathLike[str]) -> None:
     (batch, height, width, 3) of the network's size. Signature `score_files`:
     `image_bytes`, strings (batch,), each a JPEG, PNG, BMP or GIF file, decoded and
     brought to the network's size by the library's rules; a rotation that EXIF asks for
-    is not seen. Both give the network's outputs by name and `score`, float32 (batch,).
+    is not seen. Both give the network's outputs by name and, of distributions and
+    scores, `score`, float32 (batch,).
 
     Raises:
         OutputError: the folder does not take it.
@@ -37,9 +38,8 @@ def savedmodel(subject: Subject, folder: str | os.PathLike[str]) -> None:
         if subject.output == "distribution":
             bins = np.linspace(*subject.scale, main.shape[-1]).astype(np.float32)
             score = tf.reduce_sum(main * bins, 1) / tf.reduce_sum(main, 1)
-        else:
-            score = main[:, 0]
-        return {"score": score, **found}
+            return {"score": score, **found}
+        return {**found, "score": main[:, 0]} if "score" in found else found
 
     def run_files(image_bytes: "tf.Tensor") -> dict[str, "tf.Tensor"]:
         pixels = tf.map_fn(

@@ -24,9 +24,9 @@ def tflite(
 ) -> bytes:
     """A LiteRT file of built-in operators for one photo.
 
-    Its signature `score` takes `image`, RGB 0 to 255, (1, height, width, 3), as float32
-    or, quantised to int8 and not reduced, as uint8, and gives the network's outputs by
-    name, float32.
+    Its signature `score` takes `image`, or `distorted` and `reference`, RGB 0 to 255,
+    (1, height, width, 3), as float32 or, quantised to int8 and not reduced, as uint8,
+    and gives the network's outputs by name, float32.
 
     Args:
         subject: the network.
@@ -69,15 +69,17 @@ def mediapipe(content: bytes, subject: Subject) -> bytes:
     entry = subject.entry
     weights = entry.weights or {}
     low, high = subject.scale
-    judged = f"{entry.task}, {low:g} to {high:g}, {entry.output['direction']}"
-    shares = "the share of opinions at each score"
+    better = entry.output.get("direction", "")
+    judged = ", ".join(filter(None, [entry.task, f"{low:g} to {high:g}", better]))
+    what = {
+        "distribution": "the share of opinions at each score",
+        "classes": "the probability of each distortion",
+        "score": "a score",
+    }[subject.output]
     return metadata.classifier(
         content,
         name=entry.name,
-        description=(
-            f"{entry.card['title']}: "
-            f"{shares if subject.output == 'distribution' else 'a score'}; {judged}."
-        ),
+        description=f"{entry.card['title']}: {what}; {judged}.",
         licence=weights.get("licence", ""),
         labels=subject.labels,
         output=subject.output,

@@ -60,7 +60,7 @@ def test_weight_sets_that_are_not_here_are_marked(monkeypatch, tmp_path):
 
 def test_list_by_pattern_and_task_as_json():
     result = iqa_zoo(
-        "models", "*-mobilenetv2", "--task", "quality", "--format", "jsonl"
+        "models", "nima-mobilenetv2", "--task", "quality", "--format", "jsonl"
     )
     (row,) = map(json.loads, result.stdout.splitlines())
     card = registry.model_card("nima-mobilenetv2")

@@ -14,6 +14,7 @@ from iqa_zoo.comparing.metrics import (
     metric_names,
     network_metrics,
     of_maps,
+    pair_models,
 )
 from iqa_zoo.distortions import distort
 from iqa_zoo.errors import ImageError, UnknownNameError, UsageError
@@ -41,7 +42,8 @@ def blurred(image):
 
 def test_names_and_cards():
     assert set(NAMES) == {"cnn_pyramid", *(f"cnn_{name}" for name in REVIVED)}
-    assert set(metric_names()) == {*full_reference.metric_names(), *NAMES}
+    others = {*full_reference.metric_names(), *pair_models()}
+    assert set(metric_names()) == {*others, *NAMES}
     for name in NAMES:
         card = metric_card(name)
         assert not card["has_map"] and not card["differentiable"]
