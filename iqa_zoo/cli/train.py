@@ -300,6 +300,17 @@ def _report(folder: Any) -> None:
     from iqa_zoo.cli.evaluate import print_figures
 
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    entry = registry.resolve(folder)
+    if entry.output["kind"] == "classes":
+        for part in ("train", "validation", "test"):
+            if part in metrics:
+                share, count = (metrics[part][key] for key in ("accuracy", "n"))
+                click.echo(f"{part:<12}{share:>6.1%} of {count} named rightly")
+        click.echo(
+            f"\nName distortions with it: iqa-zoo diagnose PHOTO --distortion {folder}",
+            err=True,
+        )
+        return
     rows = []
     for part in ("train", "validation", "test"):
         if part in metrics:
@@ -314,7 +325,10 @@ def _report(folder: Any) -> None:
     print_figures(rows, first="part")
     if "fusion" in metrics:
         _print_fusion(metrics["fusion"])
-    click.echo(f"\nScore photos with it: iqa-zoo score PHOTOS -m {folder}", err=True)
+    use = f"Score photos with it: iqa-zoo score PHOTOS -m {folder}"
+    if entry.input.get("pair"):
+        use = f"Compare with it: iqa-zoo compare ORIGINALS PHOTOS -m {folder}"
+    click.echo(f"\n{use}", err=True)
 
 
 def _print_fusion(fusion: Mapping[str, Any]) -> None:

@@ -42,9 +42,11 @@ def write_run(
     """Write the run's folder; the card comes last and makes it a model.
 
     Args:
+        scores: of all images; of a network that names classes, whether it is right.
         output: of a measure, what its scores are.
         litert: the LiteRT file that goes with the arrays, if one.
     """
+    names_classes = output is None and card["output"]["kind"] == "classes"
     part_of = {row: part for part, rows in parts.items() for row in rows}
     drawn = sorted(part_of)  # some may have been left out
     named = [(labels.names[row], part_of[row], row) for row in drawn]
@@ -54,7 +56,9 @@ def write_run(
     write_table(
         out / "scores.csv",
         [
-            {
+            {"image": name, "part": part, "right": int(scores[row])}
+            if names_classes
+            else {
                 "image": name,
                 "part": part,
                 "mos": labels.mos[row],
@@ -67,7 +71,7 @@ def write_run(
         write_history(out, history)
         plot_history(out / "history.png", history)
     for part in ("test", "validation"):
-        if part in metrics:
+        if part in metrics and not names_classes:
             scatter(
                 out / "scatter.png",
                 labels.mos[parts[part]],
@@ -77,7 +81,6 @@ def write_run(
             )
             break
     write_bytes(out / "metrics.json", (json.dumps(metrics, indent=1) + "\n").encode())
-    scale = (output or card["output"])["scale"]
     said = {
         "data": f"{len(labels.names)} images with "
         + (f"pseudo-MOS of {labels.pseudo}" if labels.pseudo else "opinions"),
@@ -88,8 +91,10 @@ def write_run(
         "results": {
             part: metrics[part] for part in ("validation", "test") if part in metrics
         },
-        **_calibrated(scale, labels, parts, scores, drawn, output is not None),
     }
+    if not names_classes:
+        scale = (output or card["output"])["scale"]
+        said |= _calibrated(scale, labels, parts, scores, drawn, output is not None)
     if output is not None:
         said["output"] = dict(output)
     if litert is not None:
