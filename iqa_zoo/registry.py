@@ -58,6 +58,11 @@ class Entry:
     package: str | None = None
 
     @property
+    def label(self) -> str:
+        """What files for others call it: its name, or its folder's without the path."""
+        return os.path.basename(os.path.abspath(self.name))
+
+    @property
     def weights(self) -> Mapping[str, Any] | None:
         """The card's table of the weight set, or None."""
         return self.card["weights"][self.tag] if self.tag else None

@@ -380,6 +380,7 @@ def test_a_library_is_missing(run, tmp_path, monkeypatch, missing):
     [
         (["--ray"], "Missing argument"),
         (["--ray", "a.jpg"], "--ray needs --out DIR"),
+        (["--ray", "a.jpg", "-o", "a.csv"], "a.csv would be a folder"),
         (["--ray", "127.0.0.1:6379", "a.jpg"], "--ray needs --out DIR"),
         (["--ray=here", "a.jpg", "-o", "out"], "here is no address"),
         (["a.jpg", "--actors", "2"], "--actors needs --ray"),

@@ -68,6 +68,11 @@ def check(params: Mapping[str, Any]) -> None:
         )
     if params["out"] is None:
         raise click.UsageError("--ray needs --out DIR, a folder for Parquet files.")
+    if params["out"].lower().endswith((".csv", ".jsonl", ".parquet")):
+        raise click.UsageError(
+            f"With --ray {params['out']} would be a folder of Parquet files. Give it a "
+            "folder's name."
+        )
 
 
 def score(

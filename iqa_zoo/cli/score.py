@@ -44,7 +44,10 @@ Write = Callable[[ImageScore], None]
     help="How rows are written: as a table, or as the suffix of FILE says.",
 )
 @click.option(
-    "-o", "--out", metavar="FILE", help="Write all rows to a CSV or JSONL file."
+    "-o",
+    "--out",
+    metavar="FILE",
+    help="Write all rows to a CSV or JSONL file; with --ray, to this folder.",
 )
 @click.option("--resume", is_flag=True, help="Score what FILE lacks; failed rows stay.")
 @click.option("--overwrite", is_flag=True, help="Replace FILE.")
@@ -64,7 +67,11 @@ Write = Callable[[ImageScore], None]
     show_default=True,
     help="What runs the network; auto takes TensorFlow where that has a GPU.",
 )
-@click.option("--threads", type=click.IntRange(1), help="Images at once; one a core.")
+@click.option(
+    "--threads",
+    type=click.IntRange(1),
+    help="Images at once; one a core; with --ray, of each actor, and 1.",
+)
 @click.option(
     "--max-pixels", type=click.IntRange(1), help="Refuse images of more pixels."
 )

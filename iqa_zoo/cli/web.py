@@ -101,14 +101,19 @@ def check_model(folder: Path, model: str | None) -> None:
     from iqa_zoo import registry
 
     try:
-        there = json.loads((folder / "model.json").read_text("utf-8"))["name"]
+        there = json.loads((folder / "model.json").read_text("utf-8"))
+        name, weights = there["name"], there["weights_sha256"]
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError(
             f"{folder}/model.json is damaged. Delete the folder to make it anew."
         ) from error
-    if model is not None and there != registry.resolve(model).name:
+    if model is None:
+        return
+    entry = registry.resolve(model)
+    if weights != (entry.weights or {}).get("sha256"):
         raise UsageError(
-            f"{folder} was made for {there}. Name a new folder for {model}."
+            f"{folder} was made for {name}, with other weights. Name a new folder for "
+            f"{model}."
         )
 
 
@@ -162,7 +167,8 @@ def described(entry: "Entry") -> dict[str, Any]:
         )
     scale = tuple(output["scale"])
     return {
-        "name": entry.name,
+        "name": entry.label,
+        "weights_sha256": weights.get("sha256"),
         "title": entry.card["title"],
         "task": entry.task,
         "scale": scale,

@@ -60,7 +60,7 @@ def report(
     stretched = reduce or target == "mediapipe"
     content = made.content if isinstance(made.content, bytes) else None
     found: dict[str, Any] = {
-        "model": entry.name,
+        "model": entry.label,
         "title": entry.card["title"],
         "task": entry.task,
         "direction": entry.output.get("direction"),

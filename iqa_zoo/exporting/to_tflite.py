@@ -78,7 +78,7 @@ def mediapipe(content: bytes, subject: Subject) -> bytes:
     }[subject.output]
     return metadata.classifier(
         content,
-        name=entry.name,
+        name=entry.label,
         description=f"{entry.card['title']}: {what}; {judged}.",
         licence=weights.get("licence", ""),
         labels=subject.labels,

@@ -73,7 +73,7 @@ def test_a_file_and_its_report(run, exported):
 
     content = file.read_bytes()
     assert (found["bytes"], found["sha256"]) == (len(content), sha256(content))
-    assert found["model"] == str(run) and found["to"] == "tflite"
+    assert found["model"] == run.name and found["to"] == "tflite"
     assert found["input"]["shape"] == [1, *SIZE, 3]
     assert found["input"]["dtype"] == "float32"
     assert found["output"] == {
