@@ -12,6 +12,7 @@ from iqa_zoo.exporting import export as exporting
 
 FOUND = {
     "model": "m",
+    "native": False,
     "bytes": 1234567,
     "parity": {
         "photos": 204,
