@@ -75,8 +75,10 @@ def test_list_names_every_packaged_file():
     for name, card in cards.all_cards().items():
         for tag, weights in card.get("weights", {}).items():
             (line,) = [x for x in lines if x.startswith(f"{name}.{tag} ")][:1]
-            external = weights["kind"] == "external"
-            assert line.endswith("can be fetched" if external else "shipped")
+            state = "shipped"
+            if weights["kind"] == "external":
+                state = "can be fetched" if "url" in weights else "must be added"
+            assert line.endswith(state)
     for name in cards.backbone_cards():
         assert any(line.startswith(f"{name}.imagenet ") for line in lines)
     assert str(store.home()) in done.stderr
