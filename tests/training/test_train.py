@@ -300,7 +300,7 @@ def test_start_from_another_model(run):
     [
         ({"model": "nima-smal"}, UnknownNameError, NAME),
         ({"start": "imagenett"}, UnknownNameError, "No model"),
-        ({"start": "best"}, UsageError, "backbone"),
+        ({"start": "imagenet"}, UsageError, "backbone"),
         ({"precision": "float61"}, UnknownNameError, "float32"),
         ({"mos": "moss"}, UnknownNameError, "mos"),
         ({"split": -1}, UsageError, "split is -1; it must be 0 to"),
