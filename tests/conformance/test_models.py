@@ -278,11 +278,10 @@ def test_reload_in_a_fresh_process(names, saved):
     assert done.returncode == 0, done.stderr
 
 
-# Converting takes 20 s. Where a LiteRT file comes with the model, `test_weight_set`
-# shows on it that the two agree.
+# Converting a backbone takes 20 s. Where a LiteRT file comes with a model on it,
+# `test_weight_set` shows on that that the two agree.
 def converts_slowly(name):
-    sets = cards.all_cards()[name].get("weights", {})
-    return name in LARGE or any("litert" in weights for weights in sets.values())
+    return name in LARGE or "backbone" in cards.all_cards()[name]
 
 
 @pytest.mark.export
