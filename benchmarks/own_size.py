@@ -95,7 +95,8 @@ def random_run(name: str, network, folder: Path) -> str:
     arrays = {path: v.numpy() for path, v in registry.variables(network).items()}
     said = {"data": "none", "terms": "none", "start": "random", "seed": 1}
     said |= {"trained_on": 0}
-    write_model(folder, registry.model_card(name), arrays, frozenset(), "", said)
+    seen = frozenset(["0" * 64])
+    write_model(folder, registry.model_card(name), arrays, seen, "", said)
     return str(folder)
 
 

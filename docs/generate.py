@@ -491,7 +491,9 @@ def public_names() -> str:
         elif issubclass(thing, Exception):
             kind, options = "autoexception", ""
         else:
-            kind, options = "autoclass", "\n   :members:"
+            # The fields of a named tuple stand in its own text.
+            members = "" if hasattr(thing, "_fields") else "\n   :members:"
+            kind, options = "autoclass", members
         directives.append(f".. {kind}:: iqa_zoo.{name}{options}\n")
     return "```{eval-rst}\n" + "\n".join(directives) + "```\n"
 
