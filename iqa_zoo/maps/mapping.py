@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from iqa_zoo import cards, registry
 from iqa_zoo.engines import make_tiled
-from iqa_zoo.errors import ImageError, UsageError
+from iqa_zoo.errors import ImageError, UsageError, WeightsError
 from iqa_zoo.images import Limits, Pixels, name_of, out_of_memory, read_image
 from iqa_zoo.threads import cores
 
@@ -70,8 +70,9 @@ def quality_map(
     """
     if threads is not None and threads < 1:
         raise UsageError(f"threads is {threads}; it must be 1 or more.")
-    entry = registry.resolve(DEFAULT if model is None else model)
-    _check(entry, reference)
+    model = DEFAULT if model is None else model
+    _check(registry.resolve(model, None), reference)
+    entry = registry.resolve(model)
     network = make_tiled(entry, engine)
     name = name_of(image)
     reading = {"limits": limits or Limits(), "value_range": value_range}
@@ -106,11 +107,17 @@ def _has_map(rule: Any, output: Any) -> bool:
 
 
 def _check(entry: registry.Entry, reference: Any) -> None:
-    """Raise UsageError for a model without a map, or a reference too few or many."""
+    """Raise an error for a model without a map or weights, or a wrong reference."""
     if not _has_map(entry.input, entry.output):
         raise UsageError(
             f"{entry.name} has no map of places. Models with one: "
             f"{', '.join(map_models())}."
+        )
+    if not entry.card.get("weights"):
+        raise WeightsError(
+            f"{entry.name} has no trained weights yet, which a map needs. Train it on "
+            f"your photos (`iqa-zoo train --model {entry.name}`, see the page on maps) "
+            "and name the run's folder (model, -m)."
         )
     pair = entry.input.get("pair", False)
     if pair and reference is None:

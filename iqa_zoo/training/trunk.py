@@ -161,7 +161,9 @@ def stage_inputs(
     if pair and references is None:
         raise UsageError(
             f"The stage {stage['name']!r} compares pictures with what they were made "
-            "from; the table needs a column of references (reference, --reference)."
+            "from; the table needs a column of references (reference, "
+            "--reference-column). `iqa-zoo distort` makes such tables from good "
+            "photos; another recipe (recipe, --recipe) may do without."
         )
     if is_read_each_time(stage, rule):
         return Decoded(paths, rule, references if pair else None), True
