@@ -3,6 +3,7 @@
 import fnmatch
 import importlib
 import inspect
+import logging
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -24,6 +25,8 @@ from iqa_zoo.files import sha256
 
 if TYPE_CHECKING:
     import keras
+
+logger = logging.getLogger("iqa_zoo")
 
 #: The largest number that a builder is given: bins, mostly, which take memory.
 LARGEST_ARGUMENT = 10_000
@@ -429,8 +432,7 @@ def load_network(
     elif published is not None:
         fill_backbone(network, entry.card, published)
         if "branch" in entry.card:
-            branch = resolve(entry.card["branch"])
-            fill_shared(network, branch.arrays(), branch.name)
+            _fill_branch(network, entry.card["branch"])
     return network
 
 
@@ -554,6 +556,19 @@ def fill(network: "keras.Model", arrays: "Mapping[str, np.ndarray]", name: str) 
         state = "lacks the array" if path in known else "has an extra array"
         raise WeightsError(f"The weight file of {name} {state} {path}.")
     _assign(known, arrays, name)
+
+
+def _fill_branch(network: "keras.Model", name: str) -> None:
+    """Give a network the weights of the model that it has as a branch."""
+    if "default_weights" not in resolve(name, None).card:
+        logger.warning(
+            "%s has no weights of its own yet: that branch of %s starts from random.",
+            name,
+            network.name,
+        )
+        return
+    branch = resolve(name)
+    fill_shared(network, branch.arrays(), branch.name)
 
 
 def fill_shared(

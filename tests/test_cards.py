@@ -101,7 +101,6 @@ def full_card() -> dict:
     card["input"] |= {"network_least": 4, "halo": 4, "pair": True}
     card["output"] |= {
         "classes": ["white_noise-1"],
-        "classes_layer": "classes",
         "map": "map",
         "map_direction": "lower_is_better",
     }

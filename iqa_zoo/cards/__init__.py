@@ -132,7 +132,6 @@ OUTPUT = {
     "bins": Optional(COUNT),
     "direction": Optional(DIRECTION),
     "classes": Optional([str]),  # names of distortions, or NAME-LEVEL
-    "classes_layer": Optional(str),  # where classes stand beside a score
     "map": Optional(str),  # the layer that says what each place is worth
     "map_direction": Optional(DIRECTION),  # where it is not that of the score
 }

@@ -72,8 +72,8 @@ def command(
 
     \b
     Examples:
-      iqa-zoo map photo.jpg -o map.png
-      iqa-zoo map photo.jpg -o map.png --raw map.npy -m cnniqa
+      iqa-zoo map photo.jpg -o map.png -m run
+      iqa-zoo map photo.jpg -o map.png --raw map.npy -m run
 
     Exit status: 0 written, 1 the photo cannot be judged, 2 wrong use, 3 a model, a
     weight file or the output is at fault.

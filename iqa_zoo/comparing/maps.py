@@ -1,19 +1,16 @@
 """Maps of metrics as pictures: where two images differ."""
 
 import functools
-import io
 import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from iqa_zoo import full_reference
 from iqa_zoo.comparing.pairs import Pair
-from iqa_zoo.errors import OutputError
-from iqa_zoo.files import write_bytes
+from iqa_zoo.images.writing import write_png
 
 
 def as_picture(values: NDArray[Any], identical: float) -> NDArray[np.uint8]:
@@ -58,13 +55,4 @@ class MapFolder:
             OutputError: it cannot be written.
         """
         path = self._folder / f"{pair.name}-{metric}.png"
-        file = io.BytesIO()
-        picture = as_picture(values, _of_identical(metric))
-        Image.fromarray(picture).save(file, "PNG")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(
-                f"Cannot make the folder {path.parent}: {error.strerror or error}."
-            ) from error
-        write_bytes(path, file.getvalue())
+        write_png(path, as_picture(values, _of_identical(metric)))

@@ -31,7 +31,7 @@ def write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
 
     Args:
         path: its file.
-        pixels: RGB, uint8 (height, width, 3).
+        pixels: RGB, uint8 (height, width, 3), or grey, (height, width).
 
     Raises:
         OutputError: it cannot be written.

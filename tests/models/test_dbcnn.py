@@ -139,3 +139,15 @@ def test_the_branch_is_filled_from_scnn(built):
     expected = whole(image, training=False).numpy()
     found = branch(image, training=False).numpy()
     np.testing.assert_allclose(found, expected, atol=1e-4 * expected.max())
+
+
+def test_a_branch_without_weights_is_told_of(caplog, monkeypatch):
+    from types import SimpleNamespace
+
+    from iqa_zoo import registry
+
+    monkeypatch.setattr(registry, "resolve", lambda *_: SimpleNamespace(card={}))
+    # A network that is not looked at: there is nothing to fill it with.
+    registry._fill_branch(SimpleNamespace(name="some"), "scnn")
+    assert "scnn has no weights of its own yet" in caplog.text
+    assert "some starts from random" in caplog.text
