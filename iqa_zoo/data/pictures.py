@@ -10,6 +10,9 @@ import tensorflow as tf
 from iqa_zoo.errors import ImageError
 from iqa_zoo.images import Photo
 
+#: Bytes of decoded pictures that `Decoded` keeps.
+KEPT = 2 * 2**30
+
 
 def pictures(paths: Sequence[Path], rule: Mapping[str, Any]) -> tf.data.Dataset:
     """A dataset of the pictures as uint8 RGB (height, width, 3), in order.
@@ -42,7 +45,8 @@ class Decoded:
 
     For more pictures than the disk has room for, for those in their own sizes, and for
     pairs: `decoded[row]` is uint8 (1, height, width, 3), or, with references,
-    (1, height, width, 6), the reference behind the picture.
+    (1, height, width, 6), the reference behind the picture. The first ones that are
+    read stay in memory, up to `KEPT`; decoding takes longer than small networks do.
 
     Args:
         paths: image files of any format that `images` reads.
@@ -67,6 +71,8 @@ class Decoded:
         size = (None, None) if self._native else tuple(rule["size"])
         self.shape = (len(paths), 1, *size, 3 if references is None else 6)
         self.dtype = np.dtype(np.uint8)
+        self._kept: dict[Path, np.ndarray] = {}
+        self._room = KEPT
 
     def __getitem__(self, row: int) -> np.ndarray:
         image = self._read(self.paths[row])
@@ -85,5 +91,12 @@ class Decoded:
         return np.concatenate([image, reference], axis=-1)[None]
 
     def _read(self, path: Path) -> np.ndarray:
+        if (kept := self._kept.get(path)) is not None:
+            return kept
         photo = Photo(path)
-        return photo.pixels() if self._native else photo.fitted(self.rule)
+        image = photo.pixels() if self._native else photo.fitted(self.rule)
+        # Threads that read the same one at the same time count it twice.
+        if self._room >= image.nbytes:
+            self._room -= image.nbytes
+            self._kept[path] = image
+        return image
