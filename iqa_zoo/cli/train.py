@@ -311,6 +311,13 @@ def _report(folder: Any) -> None:
             err=True,
         )
         return
+    if "train" not in metrics:
+        click.echo(
+            "\nIt has not learned from opinions yet; train it on some: iqa-zoo train "
+            f"--model {metrics['model']} --start {folder} ...",
+            err=True,
+        )
+        return
     rows = []
     for part in ("train", "validation", "test"):
         if part in metrics:

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from iqa_zoo import registry
 from iqa_zoo.data.manifest import Labels
 from iqa_zoo.errors import UsageError
 from iqa_zoo.evaluation.plots import learning_curve as plot
 from iqa_zoo.files import sha256
 from iqa_zoo.training.folder import write_table
-from iqa_zoo.training.train import parts_of, train
+from iqa_zoo.training.train import has_opinions, parts_of, stages_of, train
 
 logger = logging.getLogger("iqa_zoo")
 
@@ -48,7 +49,7 @@ def learning_curve(
 
     Raises:
         UsageError: a size that the training part does not have.
-        As `train`.
+        As `train`; and a recipe that learns from no opinions.
     """
     out = Path(out)
     parts = parts_of(labels, split, shares=arguments.get("shares", "80/20"))
@@ -110,7 +111,20 @@ def repeated(
 def _complete(
     labels: Labels, out: Path, arguments: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The arguments with a cache, and a command that tells them from others."""
+    """The arguments with a cache, and a command that tells them from others.
+
+    Raises:
+        UsageError: the runs will have no figures.
+    """
+    name = arguments.get("model") or registry.default_model()
+    entry, recipe = registry.resolve(name, None), arguments.get("recipe")
+    if not entry.is_measure:
+        stages = stages_of(entry, recipe, None)
+        if not any(map(has_opinions, stages)):
+            raise UsageError(
+                f"This recipe of {name} learns from no opinions, so there is nothing "
+                "to measure; train once, without repeats or a curve."
+            )
     told = {k: v for k, v in sorted(arguments.items()) if k not in UNTOLD}
     listed = "".join(f", {key}={value!r}" for key, value in told.items())
     opinions = "".join(labels.names).encode() + labels.mos.tobytes()

@@ -33,7 +33,7 @@ def write_run(
     history: Sequence[Mapping[str, Any]],
     labels: Labels,
     parts: Mapping[str, np.ndarray],
-    scores: np.ndarray,
+    scores: np.ndarray | None,
     seen: frozenset[str],
     command: str,
     output: Mapping[str, Any] | None = None,
@@ -42,7 +42,8 @@ def write_run(
     """Write the run's folder; the card comes last and makes it a model.
 
     Args:
-        scores: of all images; of a network that names classes, whether it is right.
+        scores: of all images; of a network that names classes, whether it is right;
+            None of one that has learned from no opinions.
         output: of a measure, what its scores are.
         litert: the LiteRT file that goes with the arrays, if one.
     """
@@ -53,25 +54,26 @@ def write_run(
     write_table(
         out / "split.csv", [{"image": name, "part": part} for name, part, _ in named]
     )
-    write_table(
-        out / "scores.csv",
-        [
-            {"image": name, "part": part, "right": int(scores[row])}
-            if names_classes
-            else {
-                "image": name,
-                "part": part,
-                "mos": labels.mos[row],
-                "score": round(scores[row], 4),
-            }
-            for name, part, row in named
-        ],
-    )
+    if scores is not None:
+        write_table(
+            out / "scores.csv",
+            [
+                {"image": name, "part": part, "right": int(scores[row])}
+                if names_classes
+                else {
+                    "image": name,
+                    "part": part,
+                    "mos": labels.mos[row],
+                    "score": round(scores[row], 4),
+                }
+                for name, part, row in named
+            ],
+        )
     if history:
         write_history(out, history)
         plot_history(out / "history.png", history)
     for part in ("test", "validation"):
-        if part in metrics and not names_classes:
+        if scores is not None and part in metrics and not names_classes:
             scatter(
                 out / "scatter.png",
                 labels.mos[parts[part]],
@@ -92,7 +94,7 @@ def write_run(
             part: metrics[part] for part in ("validation", "test") if part in metrics
         },
     }
-    if not names_classes:
+    if scores is not None and not names_classes:
         scale = (output or card["output"])["scale"]
         said |= _calibrated(scale, labels, parts, scores, drawn, output is not None)
     if output is not None:

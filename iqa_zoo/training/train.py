@@ -262,7 +262,6 @@ def train(
                 kernel = stage["kernel"]
                 answer = solve(network, kernel, inputs, targets[number], rows, streamed)
 
-        logger.info("Measuring all parts.")
         metrics = {
             "model": entry.name,
             "start": _start_name(source, name, start),
@@ -273,9 +272,14 @@ def train(
             "direction": labels.direction,
         }
         scores = np.full(len(labels.names), np.nan)
-        for part, rows in parts.items():
+        classes = output["kind"] == "classes"
+        # What has learned from no opinion says nothing that could agree with any.
+        judges = classes or run.has_head or any(map(has_opinions, stages))
+        if judges:
+            logger.info("Measuring all parts.")
+        for part, rows in parts.items() if judges else ():
             answers = answer(inputs, rows).astype(np.float64)
-            if output["kind"] == "classes":
+            if classes:
                 known = targets_of(labels, output, {"target": "distortion"})[rows]
                 right = answers.argmax(1) == known.argmax(1)
                 scores[rows] = right
@@ -290,7 +294,7 @@ def train(
                 labels, rows, parts["train"], scale, output.get("bins")
             )
         for part in filter(metrics.__contains__, HELD_OUT):
-            if output["kind"] != "classes":
+            if not classes:
                 metrics[f"{part}_intervals"] = _intervals(labels, parts[part], scores)
         if chief:
             card = {**entry.card, "recipe": stages}
@@ -304,7 +308,7 @@ def train(
                 run.history,
                 labels,
                 parts,
-                scores,
+                scores if judges else None,
                 seen,
                 command,
             )

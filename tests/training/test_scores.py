@@ -12,6 +12,7 @@ from iqa_zoo.data.manifest import read_labels
 from iqa_zoo.data.pictures import Decoded
 from iqa_zoo.errors import ImageError, TrainingError, UsageError
 from iqa_zoo.training.batches import Batches, augmented, mosaic_shape
+from iqa_zoo.training.curve import repeated
 from iqa_zoo.training.train import targets_of
 from tests.helpers.small import eagerly, make_opinions, plainly
 
@@ -218,3 +219,15 @@ def test_pseudo_scores_are_called_so(tmp_path, ranked, recipe):
         run = iqa_zoo.train(labels, model="cnniqa", out=tmp_path / "run", split=None)
     data = iqa_zoo.model_card(run)["weights"]["run"]["data"]
     assert data == "12 images with pseudo-MOS of vsi"
+
+
+def test_what_learned_no_opinions_gets_no_figures(tmp_path, ranked, recipe):
+    order = {"target": "order", "loss": {"order": 1.0}, "batch": 6, "epochs": 1}
+    recipe({**STAGE, **order})
+    with eagerly(), plainly():
+        run = iqa_zoo.train(ranked, model="cnniqa", out=tmp_path / "run", split=None)
+    assert not (run / "scores.csv").exists()
+    assert "train" not in json.loads((run / "metrics.json").read_text())
+    assert "quantiles" not in iqa_zoo.model_card(run)["weights"]["run"]
+    with pytest.raises(UsageError, match="learns from no opinions"):
+        repeated(ranked, out=tmp_path / "runs", repeats=2, model="cnniqa")
