@@ -13,7 +13,7 @@ maps     the correlation of the error map with the true one, picture by picture,
          often the worse half is marked where only half of a photo is damaged;
 scores   SROCC and PLCC against the pseudo-MOS, and those of PSNR and SSIM.
 
-Figures go to `results/held_out.json`, one entry a model and set.
+Figures of weights of ours on the part `test` go to `results/held_out.json`.
 """
 
 import argparse
@@ -61,10 +61,10 @@ def main() -> None:
             found |= error_maps(entry, rows, folder) | halves(entry, rows, folder)
         else:
             found |= scores(entry, rows, folder)
-        found["weights"] = entry.weights["sha256"] if entry.weights else ""
         print(model, json.dumps(found, indent=1))
-        if options.part == "test":
-            results[f"{model} on {folder.name}"] = found
+        if options.part == "test" and entry.weights["kind"] == "own":
+            found["weights"] = entry.weights["sha256"]
+            results[f"{entry.name} on {folder.name}"] = found
             results["machine"] = machine()
             text = json.dumps(results, indent=1, sort_keys=True) + "\n"
             write_bytes(RESULTS, text.encode())
@@ -93,8 +93,10 @@ def classes(model: str, rows: list[dict], folder: Path) -> dict:
         for kind in sorted({row["distortion"] for row in rows})
     }
     return {
-        "kind": round(float(np.mean(kinds)), 4),
-        "kind_and_level": round(float(np.mean(both)), 4),
+        "trained": {
+            "kind": round(float(np.mean(kinds)), 4),
+            "kind_and_level": round(float(np.mean(both)), 4),
+        },
         "kind_by_kind": by_kind,
     }
 
@@ -115,9 +117,9 @@ def error_maps(entry: registry.Entry, rows: list[dict], folder: Path) -> dict:
             found.append(float(np.corrcoef(said.ravel(), true.ravel())[0, 1]))
     quarters = [round(q, 4) for q in statistics.quantiles(found, n=4)]
     return {
-        "map_pictures": len(found),
-        "map_correlation": quarters[1],
+        "trained": {"map_correlation": quarters[1]},
         "map_correlation_quartiles": [quarters[0], quarters[2]],
+        "map_pictures": len(found),
     }
 
 

@@ -53,8 +53,9 @@ def models_table() -> str:
             if weights["kind"] == "external":
                 others.append((model, *start, judges, f"{data}, by others", ""))
                 continue
-            srocc = weights["results"]["trained"]["srocc"]["median"]
-            ours.append((model, *start, judges, data, f"{srocc:.3f}"))
+            figures = weights.get("results", {}).get("trained", {})
+            srocc = f"{figures['srocc']['median']:.3f}" if "srocc" in figures else ""
+            ours.append((model, *start, judges, data, srocc))
         if not card.get("weights"):
             untrained.append((f"`{name}`", *start, "", "train it yourself", ""))
     titles = ("model", "what", "parameters", "judges", "trained on", "SROCC")
@@ -335,18 +336,32 @@ def file_fact(file: dict) -> str:
 
 def results_table(results: dict) -> str:
     """Medians over the splits, with the lowest and the highest beside them."""
-    figures = ("srocc", "plcc", "krocc", "rmse", "emd")
+    figures = {
+        "srocc": "SROCC",
+        "plcc": "PLCC",
+        "krocc": "KROCC",
+        "rmse": "RMSE",
+        "emd": "EMD",
+        "kind": "kind named rightly",
+        "kind_and_level": "and level",
+        "map_correlation": "correlation of the map",
+    }
+    figures = {k: title for k, title in figures.items() if k in results["trained"]}
     methods = (
         ("trained", "trained by this recipe"),
         ("frozen_svr", "frozen ImageNet features and an SVR"),
         ("constant", "a constant"),
+        ("psnr", "PSNR"),
+        ("ssim", "SSIM"),
     )
     rows = [
         (said, *(spread(results[method].get(figure)) for figure in figures))
         for method, said in methods
         if method in results
     ]
-    titles = ("median (lowest to highest split)", *map(str.upper, figures))
+    splits = len(next(iter(results["trained"].values()))["splits"])
+    said = "median (lowest to highest split)" if splits > 1 else ""
+    titles = (said, *figures.values())
     return f"{results['protocol']}\n\n{table(titles, rows)}"
 
 
@@ -354,6 +369,8 @@ def spread(figure: dict | None) -> str:
     if figure is None:
         return ""
     low, high = min(figure["splits"]), max(figure["splits"])
+    if len(figure["splits"]) == 1:
+        return f"{low:.3f}"
     return f"{figure['median']:.3f} ({low:.3f} to {high:.3f})"
 
 
