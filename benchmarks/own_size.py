@@ -1,13 +1,15 @@
-"""Networks that judge photos in their own size: memory, tiles, and rate beside Keras.
+"""Networks on large photos and beside Keras: memory, tiles and rate.
 
     python benchmarks/own_size.py [MODEL ...]
 
-Every such network, with random weights, which time and memory do not depend on:
+Every network, with random weights, which time and memory do not depend on:
 
 1. judges a picture of 12 megapixels from the files that the store keeps, in a process
-   of its own, whose peak memory (VmHWM) and whose seconds are told;
-2. judges one of 1.5 megapixels tile by tile and, in Keras, whole: the difference;
-3. judges pictures of 500 x 500 pixels, one on each core as `iqa_zoo.score` does, in
+   of its own, whose peak memory (VmHWM) and whose seconds are told; networks of one
+   size get it shrunk;
+2. those that judge photos in their own size judge one of 1.5 megapixels tile by tile
+   and, in Keras, whole: the difference;
+3. judges pictures of 500 x 500 pixels, or of the network's size, one on each core as `iqa_zoo.score` does, in
    turns with the same network in Keras, compiled, 8 at once: median rates over the
    rounds.
 """
@@ -38,9 +40,12 @@ import json, sys, time
 import numpy as np
 from iqa_zoo import registry
 from iqa_zoo.engines import make_engine
+from iqa_zoo.images import fit_by
 entry = registry.resolve(sys.argv[1])
 size = tuple(json.loads(sys.argv[2]))
 image = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
+if entry.input["fit"] != "native":
+    image = fit_by(entry.input, image)
 if entry.input.get("pair"):
     image = np.concatenate([image, image], axis=-1)
 engine = make_engine(entry, "litert")
@@ -60,10 +65,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("models", nargs="*", help="all of them where none is named")
     options = parser.parse_args()
-    native = [n for n, c in cards.all_cards().items() if c["input"]["fit"] == "native"]
     with tempfile.TemporaryDirectory() as work:
         os.environ["IQA_ZOO_HOME"] = f"{work}/store"
-        rows = [measured(n, Path(work)) for n in options.models or native]
+        rows = [measured(n, Path(work)) for n in options.models or cards.all_cards()]
     record("own_size.json", {"threads": cores(), "rows": rows})
 
 
@@ -77,14 +81,14 @@ def measured(name: str, work: Path) -> dict:
     engine = make_engine(registry.resolve(run), "litert")  # makes the files
     command = [sys.executable, "-c", PROGRAM, run, json.dumps(LARGE), str(cores())]
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    picture = pictures(name, 1, MIDDLE)
-    apart = engine.predict(picture, cores()) - by_keras(network, np.stack(picture))
-    row = {
-        "model": name,
-        **json.loads(told),
-        "largest_difference_to_whole": float(np.abs(apart).max()),
-        **rates(network, engine, pictures(name, PICTURES, SMALL)),
-    }
+    rule, row = registry.model_card(name)["input"], {"model": name, **json.loads(told)}
+    native = rule["fit"] == "native"
+    if native:
+        picture = pictures(name, 1, MIDDLE)
+        apart = engine.predict(picture, cores()) - by_keras(network, np.stack(picture))
+        row["largest_difference_to_whole"] = float(np.abs(apart).max())
+    small = SMALL if native else tuple(rule["size"])
+    row |= rates(network, engine, pictures(name, PICTURES, small))
     print(row, file=sys.stderr)
     return row
 
