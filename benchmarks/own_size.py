@@ -9,9 +9,9 @@ Every network, with random weights, which time and memory do not depend on:
    size get it shrunk;
 2. those that judge photos in their own size judge one of 1.5 megapixels tile by tile
    and, in Keras, whole: the difference;
-3. judges pictures of 500 x 500 pixels, or of the network's size, one on each core as `iqa_zoo.score` does, in
-   turns with the same network in Keras, compiled, 8 at once: median rates over the
-   rounds.
+3. judges pictures of 500 x 500 pixels, or of the network's size, one on each core as
+   `iqa_zoo.score` does, in turns with the same network in Keras, compiled, 8 at once:
+   median rates over the rounds.
 """
 
 import argparse
