@@ -139,27 +139,57 @@ def set_head(
         targets: (pictures, bins), distributions, or (pictures, 1), scores.
         rows: int (n,), the pictures to learn from.
     """
-    # Sums over pictures, a part at a time: there may be many. In 64 bits, whatever the
-    # precision of the network: sums of squares need them.
     features = predictor(pooled)
     wanted = _wanted_of_head(network, targets.astype(np.float64))
+    views = [_View(inputs, view) for view in range(inputs.shape[1])]
+    if pooled.outputs[0].shape[-1] > len(views) * len(rows):
+        x = np.concatenate([features(view, rows) for view in views])
+        solution = _by_pictures(x, np.tile(wanted[rows], (len(views), 1)), ridge)
+        network.get_layer("head").set_weights(solution)
+        return
+    # Sums over pictures, a part at a time: there may be many. In 64 bits, whatever the
+    # precision of the network: sums of squares need them.
     sums: Any = 0
-    for view in range(inputs.shape[1]):
+    for view in views:
         for first in range(0, len(rows), SUMMED):
             part = rows[first : first + SUMMED]
-            x = features(_View(inputs, view), part).astype(np.float64)
+            x = features(view, part).astype(np.float64)
             x = np.concatenate([np.ones((len(x), 1)), x], axis=1)
             sums = sums + x.T @ np.concatenate([x, wanted[part]], axis=1)
     count, bins = sums[0, 0], targets.shape[1]
     mean, answer = sums[0, 1:-bins] / count, sums[0, -bins:] / count
     products = sums[1:, 1:-bins] - count * np.outer(mean, mean)
     spread = np.sqrt(np.maximum(np.diag(products), 0) / count) + 1e-6
-    # Features that hardly vary would get weights so large that a step undoes them.
-    spread = np.maximum(spread, LEAST_SPREAD * np.median(spread))
+    spread = _not_small(spread)
     normal = products / np.outer(spread, spread) + ridge * count * np.eye(len(mean))
     covariances = (sums[1:, -bins:] - count * np.outer(mean, answer)) / spread[:, None]
     kernel = np.linalg.solve(normal, covariances) / spread[:, None]
     network.get_layer("head").set_weights([kernel, answer - mean @ kernel])
+
+
+def _by_pictures(
+    x: np.ndarray, wanted: np.ndarray, ridge: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Kernel and bias of the same regression, where features outnumber pictures.
+
+    Its equations are as many as the pictures then, not as the features.
+
+    Args:
+        x: float32 (n, features); it is overwritten.
+        wanted: float64 (n, bins).
+        ridge: as of `set_head`.
+    """
+    mean, answer = x.mean(axis=0, dtype=np.float64), wanted.mean(axis=0)
+    x -= mean
+    x /= (spread := _not_small(x.std(axis=0) + 1e-6))
+    products = (x @ x.T).astype(np.float64) + ridge * len(x) * np.eye(len(x))
+    kernel = x.T @ np.linalg.solve(products, wanted - answer) / spread[:, None]
+    return kernel, answer - mean @ kernel
+
+
+def _not_small(spread: np.ndarray) -> np.ndarray:
+    """Features that hardly vary would get weights so large that a step undoes them."""
+    return np.maximum(spread, LEAST_SPREAD * np.median(spread))
 
 
 def _wanted_of_head(network: keras.Model, targets: np.ndarray) -> np.ndarray:

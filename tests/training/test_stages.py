@@ -84,6 +84,17 @@ def test_ridge_learns_from_every_view(network):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
+def test_ridge_of_fewer_pictures_than_features(network):
+    """The same pictures twice say nothing else, and outnumber the features."""
+    pooled = pooled_features(network, STAGE, below_too=False)
+    found = []
+    for rows in (ROWS[:3], np.tile(ROWS[:3], 2)):
+        set_head(network, pooled, 0.1, INPUTS, TARGETS, rows)
+        found.append(network.get_layer("head").get_weights())
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+
+
 def test_ridge_gives_the_same_head_in_16_bits():
     def head(precision):
         keras.utils.set_random_seed(1)
