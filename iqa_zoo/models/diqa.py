@@ -23,9 +23,10 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from iqa_zoo.errors import UsageError
+from iqa_zoo.errors import UnknownNameError, UsageError
 from iqa_zoo.models.losses import OpinionLoss
-from iqa_zoo.models.patches import Channels, Grey
+from iqa_zoo.models.patches import POOLINGS, WORST, Channels, Grey
+from iqa_zoo.models.saliency import SpectralResidual
 
 _PACKAGE = "iqa_zoo"
 
@@ -55,10 +56,14 @@ DOWN = np.convolve(BINOMIAL, np.insert(BINOMIAL, range(1, 5), 0)).astype("f4")
 UP = 4 * np.pad(DOWN, 2)[8 + np.subtract.outer([4, 0, -4, -8], [0, -1, -2, -3])]
 
 
-def diqa(*, size: Sequence[int] | None = None) -> keras.Model:
+def diqa(*, pooling: str = "mean", size: Sequence[int] | None = None) -> keras.Model:
     """DIQA.
 
     Args:
+        pooling: how much each cell counts in the means of the features: all alike
+            ("mean", the paper's), by a weight that is learned ("learned"), by how much
+            people look there ("saliency"), or only the tenth of the cells of which the
+            largest errors are predicted ("worst").
         size: (height, width) for a static input size, or None for any (None).
 
     Returns:
@@ -68,8 +73,10 @@ def diqa(*, size: Sequence[int] | None = None) -> keras.Model:
         high where the picture is bad.
 
     Raises:
-        UsageError: a size below 48 pixels.
+        UsageError: no such pooling, or a size below 48 pixels.
     """
+    if pooling not in POOLINGS:
+        raise UnknownNameError("pooling", pooling, POOLINGS)
     if size and min(size) < HALO:
         raise UsageError(
             f"size is {tuple(size)}; DIQA takes {HALO} pixels a side or more."
@@ -95,26 +102,41 @@ def diqa(*, size: Sequence[int] | None = None) -> keras.Model:
             name=f"conv{number}",
         )(x)
     inner = _cropped(normalised, CONVOLUTIONS_SEE, "inner")
+    side = CELL // SHRUNK
     low = _cropped(low, CONVOLUTIONS_SEE, "inner_low")
     by_hand = ByHand(dtype="float32", name="by_hand")([inner, low])
     errors = layers.Conv2D(1, 1, dtype="float32", name="errors")(x)
-    cells = layers.Concatenate(dtype="float32", name="cells")(
-        [
-            layers.AveragePooling2D(CELL // SHRUNK, dtype="float32", name="means")(x),
-            layers.AveragePooling2D(CELL, dtype="float32", name="by_hand_means")(
-                by_hand
-            ),
-            Folded(CELL // SHRUNK, dtype="float32", name="folded_errors")(errors),
-        ]
-    )
-    seen = cells.shape[-1] - (CELL // SHRUNK) ** 2
-    x = Channels(0, seen, dtype="float32", name="features")(cells)
+    parts = [
+        layers.AveragePooling2D(side, dtype="float32", name="means")(x),
+        layers.AveragePooling2D(CELL, dtype="float32", name="by_hand_means")(by_hand),
+        Folded(side, dtype="float32", name="folded_errors")(errors),
+    ]
+    seen, last = (sum(p.shape[-1] for p in parts[:n]) for n in (2, 3))
+    if pooling == "saliency":
+        x = _cropped(grey, (HALO, HALO), "inner_grey")
+        x = layers.AveragePooling2D(SHRUNK, dtype="float32", name="light")(x)
+        x = layers.Rescaling(255.0, dtype="float32", name="light_255")(x)
+        parts.append(Folded(side, dtype="float32", name="folded_light")(x))
+    cells = layers.Concatenate(dtype="float32", name="cells")(parts)
+    features = Channels(0, seen, dtype="float32", name="features")(cells)
+    cell_errors = Channels(seen, last, dtype="float32", name="cell_errors")(cells)
+    x = [features]
+    if pooling == "learned":
+        x.append(
+            layers.Conv2D(
+                1, 1, activation="softplus", dtype="float32", name="cell_weight"
+            )(features)
+        )
+    elif pooling == "saliency":
+        light = Channels(last, cells.shape[-1], dtype="float32", name="cell_light")
+        x.append(SpectralResidual(dtype="float32", name="saliency")(light(cells)))
+    elif pooling == "worst":
+        x.append(LargestErrors(dtype="float32", name="largest_errors")(cell_errors))
     x = Pooled(dtype="float32", name="pool")(x)
     x = layers.Dense(128, activation="relu", name="fc")(x)
     start = keras.initializers.Constant(0.5)  # the middle of the scale
     score = layers.Dense(1, bias_initializer=start, dtype="float32", name="score")(x)
-    x = Channels(seen, cells.shape[-1], dtype="float32", name="cell_errors")(cells)
-    errors = Unfolded(CELL // SHRUNK, dtype="float32", name="map")(x)
+    errors = Unfolded(side, dtype="float32", name="map")(cell_errors)
     model = keras.Model(image, {"score": score, "map": errors}, name="diqa")
     model.compile(
         optimizer=keras.optimizers.Nadam(2e-4),
@@ -246,18 +268,45 @@ class ByHand(layers.Layer):
 class Pooled(layers.Layer):
     """The features of all cells (batch, rows, columns, n) to (batch, n - 1).
 
-    Means, but of the last two channels, a number and its square, the deviation.
+    Means, but of the last two channels, a number and its square, the deviation. Called
+    with a list of them, and, where not all count alike, weights (batch, rows, columns,
+    1), which are not all 0.
     """
 
-    def call(self, cells):
-        means = ops.mean(cells, axis=(1, 2))
+    def call(self, inputs):
+        cells, *weights = inputs
+        if weights:
+            total = ops.sum(cells * weights[0], axis=(1, 2))
+            means = total / ops.maximum(ops.sum(weights[0], axis=(1, 2)), 1e-6)
+        else:
+            means = ops.mean(cells, axis=(1, 2))
         mean, square = means[:, -2:-1], means[:, -1:]
         # Without rounding's share, which the root would magnify in a flat picture.
         variance = ops.maximum(square - mean * mean, 0.0) + 1e-6
         return ops.concatenate([means[:, :-2], ops.sqrt(variance)], axis=-1)
 
+    def compute_output_shape(self, shapes):
+        return (shapes[0][0], shapes[0][-1] - 1)
+
+
+@keras.saving.register_keras_serializable(_PACKAGE)
+class LargestErrors(layers.Layer):
+    """Errors of cells (batch, rows, columns, n) to 1 where they are largest, else 0.
+
+    (batch, rows, columns, 1): 1 for the tenth of the cells with the largest means, one
+    at least.
+    """
+
+    def call(self, errors):
+        means = ops.mean(errors, axis=-1, keepdims=True)
+        rows, columns = ops.shape(errors)[1:3]
+        count = (rows * columns + WORST - 1) // WORST
+        ordered = ops.sort(ops.reshape(-means, (-1, rows * columns)), axis=1)
+        least = -ordered[:, count - 1 : count]
+        return ops.cast(means >= ops.reshape(least, (-1, 1, 1, 1)), "float32")
+
     def compute_output_shape(self, shape):
-        return (shape[0], shape[-1] - 1)
+        return (*shape[:-1], 1)
 
 
 @keras.saving.register_keras_serializable(_PACKAGE)

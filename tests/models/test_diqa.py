@@ -217,3 +217,43 @@ def test_save_and_reload(network, images, answers, tmp_path):
     assert registry.variables(again).keys() == registry.variables(network).keys()
     for name, found in ask(again, images).items():
         np.testing.assert_array_equal(found, answers[name])
+
+
+# --- pooling --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("pooling", ["learned", "saliency", "worst"])
+def test_pooling_weighs_the_cells(network, images, pooling):
+    """The features' means by hand, with the weights that the network gives."""
+    weighed = iqa_zoo.load_model("diqa", None, pooling=pooling)
+    registry.fill_shared(weighed, named(network), "diqa")
+    layer = {
+        "learned": "cell_weight",
+        "saliency": "saliency",
+        "worst": "largest_errors",
+    }[pooling]
+    cells, weights, pool, errors = looked(
+        weighed, images, "features", layer, "pool", "cell_errors"
+    )
+    if pooling == "worst":
+        errors = errors.mean(-1).reshape(2, -1)
+        for one, each in zip(weights.reshape(2, -1) > 0, errors, strict=True):
+            assert one.sum() >= 3  # a tenth of 24
+            assert each[one].min() >= each[~one].max() - 1e-6
+    assert weights.shape == (*cells.shape[:-1], 1)
+    assert (weights >= 0).all()
+    assert np.ptp(weights[1]) > 0
+    expected = (cells * weights).sum((1, 2)) / weights.sum((1, 2))
+    np.testing.assert_allclose(pool[:, :-1], expected[:, :-2], atol=1e-5)
+    content = converted(weighed, SIZE, "score")
+    found = LiteRT(content, "score", "diqa").predict(list(images.astype("uint8")))
+    np.testing.assert_allclose(found, ask(weighed, images)["score"], atol=1e-4)
+
+
+def test_no_such_pooling():
+    with pytest.raises(UsageError, match="No pooling is called 'best'"):
+        iqa_zoo.load_model("diqa", None, pooling="best")
+
+
+def named(network):
+    return {path: v.numpy() for path, v in registry.variables(network).items()}
