@@ -25,6 +25,7 @@ from pathlib import Path
 import pairs
 from baselines import frozen_svr
 from machine import machine
+from poolings import by_pooling
 
 from iqa_zoo import registry
 from iqa_zoo.data.manifest import Labels, read_labels
@@ -91,6 +92,9 @@ def print_table(results: dict) -> None:
         median = statistics.median(found["srocc"] for found in by_split)
         plcc = statistics.median(found["plcc_logistic"] for found in by_split)
         print(f"{key:40}{cells:40}{median:8.3f}{plcc:8.3f}")
+        pooled = [f["srocc_by_pooling"] for f in by_split if "srocc_by_pooling" in f]
+        for way in pooled[0] if pooled else ():
+            print(f"    pooled by {way:26}" + "".join(f"{f[way]:8.3f}" for f in pooled))
 
 
 def _trained(model: str, labels: Labels, split: int, options) -> dict:
@@ -111,7 +115,12 @@ def _trained(model: str, labels: Labels, split: int, options) -> dict:
         if not options.choose:
             place = options.out.with_name(f"{options.out.stem}_pairs.json")
             pairs.keep(place, model, labels, split, run)
-    return metrics["validation" if options.choose else "test"]
+        found = metrics["validation" if options.choose else "test"]
+        if not options.choose and registry.model_card(model)["output"].get("map"):
+            rows = fixed_split(len(labels.mos), split).test
+            paths = [labels.paths[row] for row in rows]
+            found["srocc_by_pooling"] = by_pooling(run, paths, labels.mos[rows])
+    return found
 
 
 def _frozen(model: str, labels: Labels, split: int, options) -> dict:
