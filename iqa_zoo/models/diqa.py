@@ -14,7 +14,9 @@ of 16 pixels is not seen. Low frequencies are taken by the authors' binomial fil
 those of the code of their sibling paper. The error map is one linear function of the
 features of each place, as the text says, and not a convolution over 3 x 3. Reliability
 is near 1 from 5 grey levels on, which needs 1 for alpha on 0 to 255 and 255 here.
-Convolutions start by He's rule. Scores are on 0 to 1, high for good.
+Convolutions start by He's rule, the first one larger by as much as normalised pictures
+are small: else the features of a fresh network are a tenth of what a step can move, and
+it hardly learns. Scores are on 0 to 1, high for good.
 """
 
 from collections.abc import Sequence
@@ -49,6 +51,7 @@ HALO = 48  # pixels around the picture, a multiple of the cell and enough for th
 LOW_SEES, CONVOLUTIONS_SEE = (34, 31), (21, 20)
 ALPHA = 255.0  # of the reliability, for values of 0 to 1
 POWER = 0.2  # of the error
+DEVIATION = 0.07  # of normalised photos, about (those of Kodak)
 BINOMIAL = np.array([1, 4, 6, 4, 1]) / 16
 #: Two binomial steps in one, along one axis: so many of 13 pixels down to a quarter; up
 #: again, of 4 values from the one before on, for each of the 4 pixels of a value.
@@ -92,20 +95,25 @@ def diqa(*, pooling: str = "mean", size: Sequence[int] | None = None) -> keras.M
     low = LowFrequencies(dtype="float32", name="low")(low)
     normalised = layers.Subtract(dtype="float32", name="normalised")([near, low])
     x = normalised
+    varies = DEVIATION
     for number, (channels, stride) in enumerate(CONVOLUTIONS, 1):
         x = layers.Conv2D(
             channels,
             3,
             stride,
             activation="relu",
-            kernel_initializer="he_normal",
+            kernel_initializer=keras.initializers.VarianceScaling(2 / varies**2),
             name=f"conv{number}",
         )(x)
+        varies = 1.0
     inner = _cropped(normalised, CONVOLUTIONS_SEE, "inner")
     side = CELL // SHRUNK
     low = _cropped(low, CONVOLUTIONS_SEE, "inner_low")
     by_hand = ByHand(dtype="float32", name="by_hand")([inner, low])
-    errors = layers.Conv2D(1, 1, dtype="float32", name="errors")(x)
+    small = keras.initializers.VarianceScaling(0.01)
+    errors = layers.Conv2D(
+        1, 1, kernel_initializer=small, dtype="float32", name="errors"
+    )(x)
     parts = [
         layers.AveragePooling2D(side, dtype="float32", name="means")(x),
         layers.AveragePooling2D(CELL, dtype="float32", name="by_hand_means")(by_hand),
