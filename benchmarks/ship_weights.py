@@ -158,9 +158,10 @@ SETS = {
     "kodak": SYNTHETIC,
     "scnn.kodak": SYNTHETIC._replace(
         said={
-            "data": "24 photos of Kodak: 16 of them, 768x512, each with the 39 "
-            "distortions of DB-CNN's authors, made by code",
-            "terms": KODAK_TERMS,
+            "data": "Kodak and AGIQA-3K: 16 photos and 60 generated pictures, cropped "
+            "to 384x384, each with the 39 distortions of DB-CNN's authors, made by "
+            "code; the best picture of each of 60 prompts, no opinions",
+            "terms": f"{KODAK_TERMS}; AGIQA-3K is under the MIT licence",
         },
     ),
     "screens": SYNTHETIC._replace(
