@@ -168,22 +168,35 @@ class Grey(layers.Layer):
 
 @keras.saving.register_keras_serializable(_PACKAGE)
 class LocalNormalise(layers.Layer):
-    """(I - mean) / (deviation + 1) of grey patches 0..255, over 3 x 3 pixels.
+    """(I - mean) / (deviation + constant) of grey patches, both over a window.
 
-    Source: Kang and others, CVPR 2014, eq. 1 to 3. At a patch's border the pixels
-    within are repeated.
+    Source: Kang and others, CVPR 2014, eq. 1 to 3. Beyond a patch's border it goes on
+    as its mirror image.
+
+    Args:
+        window: pixels a side of the window, an odd number.
+        constant: in the patches' unit; what is flatter is enlarged the less.
     """
+
+    def __init__(self, window: int = 3, constant: float = 1.0, **arguments) -> None:
+        super().__init__(**arguments)
+        self.window, self.constant = window, constant
 
     def call(self, patches):
         x = patches - 128.0  # smaller squares lose less in 32 bits
-        around = ops.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="symmetric")
-        mean = ops.average_pool(around, 3, 1)
-        square = ops.average_pool(around * around, 3, 1)
+        beyond = (self.window // 2, self.window // 2)
+        around = ops.pad(x, ((0, 0), beyond, beyond, (0, 0)), mode="symmetric")
+        mean = ops.average_pool(around, self.window, 1)
+        square = ops.average_pool(around * around, self.window, 1)
         deviation = ops.sqrt(ops.maximum(square - mean * mean, 1e-6))
-        return (x - mean) / (deviation + 1.0)
+        return (x - mean) / (deviation + self.constant)
 
     def compute_output_shape(self, shape):
         return shape
+
+    def get_config(self) -> dict:
+        own = {"window": self.window, "constant": self.constant}
+        return {**super().get_config(), **own}
 
 
 @keras.saving.register_keras_serializable(_PACKAGE)

@@ -258,10 +258,12 @@ def test_patches_are_cut_row_by_row_and_put_back():
     )
 
 
-def test_local_normalisation():
+@pytest.mark.parametrize(("window", "constant"), [(3, 1), (7, 10)])
+def test_local_normalisation(window, constant):
     patch = noise(1, 32, 32, 1)
-    found = patches.LocalNormalise()(patch)
-    x = np.pad(patch[0, ..., 0].astype(np.float64), 1, mode="edge")
-    near = np.lib.stride_tricks.sliding_window_view(x, (3, 3))
-    expected = (x[1:-1, 1:-1] - near.mean((2, 3))) / (near.std((2, 3)) + 1)
+    found = patches.LocalNormalise(window, constant)(patch)
+    grey = patch[0, ..., 0].astype(np.float64)
+    x = np.pad(grey, window // 2, mode="symmetric")
+    near = np.lib.stride_tricks.sliding_window_view(x, (window, window))
+    expected = (grey - near.mean((2, 3))) / (near.std((2, 3)) + constant)
     np.testing.assert_allclose(found[0, ..., 0], expected, atol=1e-4)
