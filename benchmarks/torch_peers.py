@@ -74,10 +74,13 @@ class CNNIQA(nn.Module):
     def forward(self, image):
         luma = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
         x = cut((image * luma).sum(1, keepdim=True)) - 128
-        around = F.pad(x, (1, 1, 1, 1), mode="replicate")
-        mean = F.avg_pool2d(around, 3, 1)
-        square = F.avg_pool2d(around * around, 3, 1)
-        x = (x - mean) / ((square - mean * mean).clamp_min(1e-6).sqrt() + 1)
+        around = x
+        for axis in (2, 3):  # its mirror image around it
+            first, last = around.narrow(axis, 0, 3), around.narrow(axis, 29, 3)
+            around = torch.cat([first.flip(axis), around, last.flip(axis)], axis)
+        mean = F.avg_pool2d(around, 7, 1)
+        square = F.avg_pool2d(around * around, 7, 1)
+        x = (x - mean) / ((square - mean * mean).clamp_min(1e-6).sqrt() + 10)
         x = self.conv(x)
         x = torch.cat([x.amax((2, 3)), x.amin((2, 3))], 1)
         return self.out(F.relu(self.fc2(F.relu(self.fc1(x))))).mean()
