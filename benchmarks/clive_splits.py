@@ -92,9 +92,10 @@ def print_table(results: dict) -> None:
         median = statistics.median(found["srocc"] for found in by_split)
         plcc = statistics.median(found["plcc_logistic"] for found in by_split)
         print(f"{key:40}{cells:40}{median:8.3f}{plcc:8.3f}")
-        pooled = [f["srocc_by_pooling"] for f in by_split if "srocc_by_pooling" in f]
-        for way in pooled[0] if pooled else ():
-            print(f"    pooled by {way:26}" + "".join(f"{f[way]:8.3f}" for f in pooled))
+        pooled = [found.get("srocc_by_pooling", {}) for found in by_split]
+        for way in dict.fromkeys(way for found in pooled for way in found):
+            cells = "".join(f"{found.get(way, float('nan')):8.3f}" for found in pooled)
+            print(f"    pooled by {way:26}{cells}")
 
 
 def _trained(model: str, labels: Labels, split: int, options) -> dict:

@@ -32,6 +32,7 @@ from iqa_zoo.distortions import distort
 from iqa_zoo.engines import make_tiled
 from iqa_zoo.files import write_bytes
 from iqa_zoo.images import read_image
+from iqa_zoo.naming import namer
 from iqa_zoo.threads import cores
 
 RESULTS = Path(__file__).parent / "results" / "held_out.json"
@@ -72,9 +73,9 @@ def main() -> None:
 
 def classes(model: str, rows: list[dict], folder: Path) -> dict:
     """Shares of the pictures whose kind, and whose class, is named rightly."""
-    kinds, both = [], []
+    name, kinds, both = namer(model), [], []
     for row in rows:
-        first = iqa_zoo.name_distortion(folder / row["image"], model)[0]
+        first = name(folder / row["image"])[0]
         kinds.append(first.kind == row["distortion"])
         both.append(kinds[-1] and first.level == int(row["level"]))
     by_kind = {

@@ -44,12 +44,12 @@ from iqa_zoo.images import fit_by
 entry = registry.resolve(sys.argv[1])
 size = tuple(json.loads(sys.argv[2]))
 image = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
+engine = make_engine(entry, "litert")
+start = time.perf_counter()
 if entry.input["fit"] != "native":
     image = fit_by(entry.input, image)
 if entry.input.get("pair"):
     image = np.concatenate([image, image], axis=-1)
-engine = make_engine(entry, "litert")
-start = time.perf_counter()
 engine.predict([image], int(sys.argv[3]))
 seconds = time.perf_counter() - start
 status = dict(line.split(":") for line in open("/proc/self/status"))

@@ -74,15 +74,17 @@ def agiqa3k_figures(model: str, recipe: str | None) -> dict[str, list[dict]]:
     return {k: [row[m] for row in recorded["splits"]] for k, m in methods.items()}
 
 
-def held_out_figures(model: str, _: str | None) -> dict[str, list[dict]]:
-    """The figures of `held_out.py` by method; none before it has seen these weights."""
+def held_out_figures(name: str, sha256: str) -> dict[str, list[dict]]:
+    """The figures of `held_out.py` by method; none before it has seen these weights.
+
+    Args:
+        name: of the weight set, `model.tag`.
+        sha256: of its file.
+    """
     place = RESULTS / "held_out.json"
     recorded = json.loads(place.read_text()) if place.exists() else {}
     for key, entry in recorded.items():
-        name = key.partition(" on ")[0]
-        if name.partition(".")[0] != model:
-            continue
-        if entry["weights"] == registry.resolve(name).weights["sha256"]:
+        if key.partition(" on ")[0] == name and entry["weights"] == sha256:
             methods = [m for m in ("trained", "psnr", "ssim") if m in entry]
             return {method: [entry[method]] for method in methods}
     return {}
@@ -97,7 +99,8 @@ def _same_recipe(model: str, recipe: str | None, stages: list) -> None:
 class Photos(NamedTuple):
     """A set of photos: what a card says of weights that were trained on it."""
 
-    figures: Callable[[str, str | None], dict[str, list[dict]]]
+    # By method, of a model and its recipe; None where `held_out_figures` has them.
+    figures: Callable[[str, str | None], dict[str, list[dict]]] | None
     columns: Mapping[str, str]
     said: Mapping[str, Any]
     protocol: str
@@ -117,7 +120,7 @@ PROTOCOL = (
     "people."
 )
 SYNTHETIC = Photos(
-    figures=held_out_figures,
+    figures=None,
     columns={},
     said={
         "data": "24 photos of Kodak (pseudo-MOS): 16 of them, cropped to 384x384, each "
@@ -222,8 +225,7 @@ def main() -> None:
         table[tag] = _shipped(options.name, registry.resolve(options.run), photos)
         if options.recipe:
             table[tag]["recipe"] = options.recipe
-    recipe = card["weights"][tag].get("recipe")
-    if results := _results(photos, model, recipe):
+    if results := _results(photos, options.name, card["weights"][tag]):
         card["weights"][tag]["results"] = results
     if interval := interval_of(photos, model):
         card["weights"][tag]["interval"] = interval
@@ -293,9 +295,12 @@ def interval_of(photos: Photos, model: str) -> dict | None:
     return interval_table(scores, opinions, held_out=photos.held_out)
 
 
-def _results(photos: Photos, model: str, recipe: str | None) -> dict:
+def _results(photos: Photos, name: str, weights: Mapping[str, Any]) -> dict:
     """Figures of the splits, of the frozen features and of a constant."""
-    found = photos.figures(model, recipe)
+    if photos.figures:
+        found = photos.figures(name.rpartition(".")[0], weights.get("recipe"))
+    else:
+        found = held_out_figures(name, weights["sha256"])
     if not found:
         return {}
     count = len(found["trained"])

@@ -53,6 +53,8 @@ def main() -> None:
         for reference in references
         if Path(reference).parent.name.rpartition("-")[0] in only_train
     }
+    if len(parts) != len(also):
+        raise SystemExit(f"{len(also)} pictures were to train only; {len(parts)} do.")
     photos = sorted(references - parts.keys())
     for place, number in enumerate(np.random.default_rng(0).permutation(len(photos))):
         held_out = place < len(photos) / 4

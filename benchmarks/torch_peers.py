@@ -6,12 +6,13 @@
 
 PyTorch runs in an environment of its own. The networks are written out here as their
 ports on GitHub do it: a photo's patches side by side are one batch. Both sides start
-from uint8 photos of 500 x 500 pixels in memory and have two threads; ours has one
+from uint8 photos of 500 x 500 pixels in memory and have a thread a core; ours has one
 photo on each, as `iqa_zoo.score` does. They take turns; the medians of the rounds are
 compared. Weights are random and the same.
 """
 
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -124,6 +125,7 @@ for _ in sys.stdin:
 def main() -> None:
     python = sys.argv[1]
     with tempfile.TemporaryDirectory() as work:
+        os.environ["IQA_ZOO_HOME"] = f"{work}/store"
         rows = [measured(name, python, Path(work)) for name in MODELS]
     record("torch_peers.json", {"threads": cores(), "rows": rows})
 
@@ -132,7 +134,8 @@ def measured(name: str, python: str, work: Path) -> dict:
     """A row of the results."""
     keras.utils.set_random_seed(1)
     network = registry.load_network(name, None)
-    engine = make_engine(registry.resolve(random_run(name, network, work / name)))
+    run = random_run(name, network, work / name)
+    engine = make_engine(registry.resolve(run), "litert")
     photos = pictures(name, PHOTOS, SIZE)
     named = {path: v.numpy() for path, v in registry.variables(network).items()}
     np.savez(work / f"{name}.npz", **named)

@@ -147,7 +147,7 @@ def pipeline(labels, options) -> dict:
         )
         for name, inputs, below_too in (
             ("cached_trunk", cached, False),
-            ("jpeg_files", Decoded(labels.paths, card["input"]), True),
+            ("jpeg_files", Decoded(labels.paths, card["input"], room=0), True),
         ):
             loop = Loop(
                 network,

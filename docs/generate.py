@@ -54,7 +54,8 @@ def models_table() -> str:
                 others.append((model, *start, judges, f"{data}, by others", ""))
                 continue
             figures = weights.get("results", {}).get("trained", {})
-            srocc = f"{figures['srocc']['median']:.3f}" if "srocc" in figures else ""
+            judged = "srocc" in figures and "pseudo" not in data  # by people
+            srocc = f"{figures['srocc']['median']:.3f}" if judged else ""
             ours.append((model, *start, judges, data, srocc))
         if not card.get("weights"):
             untrained.append((f"`{name}`", *start, "", "train it yourself", ""))

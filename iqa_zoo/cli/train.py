@@ -311,10 +311,11 @@ def _report(folder: Any) -> None:
             err=True,
         )
         return
-    if "train" not in metrics:
+    if not (folder / "scores.csv").exists():
         click.echo(
-            "\nIt has not learned from opinions yet; train it on some: iqa-zoo train "
-            f"--model {metrics['model']} --start {folder} ...",
+            "\nIt has not learned from opinions yet. Train it on some, by a recipe "
+            f"that does: iqa-zoo train --model {metrics['model']} --start {folder} "
+            "--recipe ...",
             err=True,
         )
         return

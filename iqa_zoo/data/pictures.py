@@ -1,5 +1,6 @@
 """Pictures for training as tf.data, through the same reader as scoring."""
 
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import tensorflow as tf
 from iqa_zoo.errors import ImageError
 from iqa_zoo.images import Photo
 
-#: Bytes of decoded pictures that `Decoded` keeps.
+#: Bytes of decoded pictures that one `Decoded` keeps.
 KEPT = 2 * 2**30
 
 
@@ -41,17 +42,18 @@ def pictures(paths: Sequence[Path], rule: Mapping[str, Any]) -> tf.data.Dataset:
 
 
 class Decoded:
-    """The pictures as an array that reads each one whenever it is asked for.
+    """The pictures as an array that reads them when they are asked for.
 
     For more pictures than the disk has room for, for those in their own sizes, and for
     pairs: `decoded[row]` is uint8 (1, height, width, 3), or, with references,
     (1, height, width, 6), the reference behind the picture. The first ones that are
-    read stay in memory, up to `KEPT`; decoding takes longer than small networks do.
+    read stay in memory; decoding takes longer than small networks do.
 
     Args:
         paths: image files of any format that `images` reads.
         rule: the card's input rule.
         references: what each picture was made from, of its size.
+        room: bytes of decoded pictures to keep.
 
     Attributes:
         shape: height and width are None where pictures keep their own.
@@ -65,6 +67,7 @@ class Decoded:
         paths: Sequence[Path],
         rule: Mapping[str, Any],
         references: Sequence[Path] | None = None,
+        room: int = KEPT,
     ) -> None:
         self.paths, self.rule, self.references = paths, rule, references
         self._native = rule["fit"] == "native"
@@ -72,7 +75,8 @@ class Decoded:
         self.shape = (len(paths), 1, *size, 3 if references is None else 6)
         self.dtype = np.dtype(np.uint8)
         self._kept: dict[Path, np.ndarray] = {}
-        self._room = KEPT
+        self._room = room
+        self._keeping = threading.Lock()
 
     def __getitem__(self, row: int) -> np.ndarray:
         image = self._read(self.paths[row])
@@ -95,8 +99,8 @@ class Decoded:
             return kept
         photo = Photo(path)
         image = photo.pixels() if self._native else photo.fitted(self.rule)
-        # Threads that read the same one at the same time count it twice.
-        if self._room >= image.nbytes:
-            self._room -= image.nbytes
-            self._kept[path] = image
+        with self._keeping:
+            if path not in self._kept and self._room >= image.nbytes:
+                self._room -= image.nbytes
+                self._kept[path] = image
         return image

@@ -30,7 +30,7 @@ logger = logging.getLogger("iqa_zoo")
 
 ENGINES = ("auto", "litert", "tensorflow")
 #: Goes up when `convert` or a builder makes another file of the same network.
-CONVERSION = 1
+CONVERSION = 2
 
 
 class Engine(Protocol):

@@ -10,9 +10,9 @@ Differences from the papers: scores are on 0 to 1, high for good; normalisation 
 within each patch, so that a patch depends on nothing around it, over 7 x 7 pixels and
 with 10 grey levels for its constant. Public code has 3 x 3, and 1 on values of 0 to 1,
 where the text leaves open of which values it is 1; on 0 to 255 it makes the noise of
-flat places as large as edges, and on 0 to 1 hardly anything is divided. In between,
-networks agreed better with opinions of validation photos
-(`benchmarks/results/cnniqa_tries.json`). CNNIQA++ has 32 channels in its second
+flat places as large as edges, and on 0 to 1 hardly anything is divided; few tries on
+validation photos speak for a value in between (`benchmarks/results/cnniqa_tries.json`).
+CNNIQA++ has 32 channels in its second
 convolution, which gives the paper's share of CNNIQA's parameters; public code has 50 in
 a configuration.
 """

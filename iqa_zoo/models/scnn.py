@@ -118,15 +118,14 @@ def squares(network: keras.Model) -> keras.Model:
         network: as `scnn` gives it; its layers are shared.
 
     Returns:
-        From float32 RGB 0..255 (batch, height, width, 6), of which the last three
-        channels are not looked at, to probabilities (batch, 39) of each as one square.
+        From float32 RGB 0..255 (batch, height, width, 3) to probabilities (batch, 39)
+        of each as one square.
     """
-    pair = keras.Input((None, None, 6), name="pair", dtype="float32")
-    x = pair[..., :3]
+    image = x = keras.Input((None, None, 3), name="squares", dtype="float32")
     names = [layer.name for layer in network.layers]
     for name in names[names.index("patches") + 1 : names.index("cells")]:
         x = network.get_layer(name)(x)
-    return keras.Model(pair, network.get_layer("classes")(x))
+    return keras.Model(image, network.get_layer("classes")(x))
 
 
 def from_dbcnn(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -118,7 +118,8 @@ def _complete(
     """
     name = arguments.get("model") or registry.default_model()
     entry, recipe = registry.resolve(name, None), arguments.get("recipe")
-    if not entry.is_measure:
+    trained = not entry.is_measure and not arguments.get("fuse")
+    if trained and entry.output["kind"] != "classes":
         stages = stages_of(entry, recipe, None)
         if not any(map(has_opinions, stages)):
             raise UsageError(

@@ -27,8 +27,8 @@ mirror         whether each picture is mirrored half of the time
 output         the layer whose answer is trained, where that is not the last; scores of
                places are each compared with the picture's
 network        "module:function", from the network to one that shares its layers and is
-               trained in its place, on pictures of six channels: the distorted one and
-               its reference
+               trained in its place; one of six channels gets, behind each picture, what
+               that was made from
 target         what the answer is compared with: "opinion" (where nothing is said),
                "distortion" (the one of the card's `output.classes` that the table's
                distortion and level make), "both" (a score, and classes behind it), or
@@ -62,7 +62,7 @@ from iqa_zoo.training.trunk import (
 )
 
 PREDICTED = 16  # pictures at once
-SUMMED = 1024  # pictures whose features are held at once
+SUMMED = 1024  # pictures whose features are held at once, where there are more
 LEAST_SPREAD = 0.1  # of a feature in the ridge regression, as a share of the median
 
 
@@ -104,7 +104,8 @@ def answering(
         below_too: as of `trunk.trained_part`.
     """
     if "network" in stage:
-        return paired(above(network, "none"))
+        whole = above(network, "none")
+        return paired(whole) if upper.inputs[0].shape[-1] == 6 else whole
     if upper.outputs[0].shape == main_output(network).shape:
         return upper
     whole = {key: value for key, value in stage.items() if key != "output"}

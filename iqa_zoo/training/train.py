@@ -95,7 +95,8 @@ def train(
         out: folder to make; it may exist but must be empty, or hold a training that is
             not finished. It gets the weights and their card, the split, the scores of
             all images, the figures, diagrams, the losses as a table and for TensorBoard
-            and the command; its path is taken wherever a model's name is.
+            and the command; its path is taken wherever a model's name is. Networks
+            that have learned from no opinions get no scores and figures.
         start: "best" for the weights that come with the model, else its backbone's;
             "imagenet", "random", or a model's name or run's folder to start from; of
             another model the arrays of the same names and shapes are taken.
@@ -233,8 +234,7 @@ def train(
             chief,
             save_seconds,
             callbacks,
-            has_head=source is not None
-            and any(has_opinions(stage) for stage in source.card["recipe"]),
+            has_head=source is not None and any(map(has_opinions, made_by(source))),
         )
         prepared = functools.partial(
             stage_inputs,
@@ -649,6 +649,15 @@ def stages_of(
         dict(stage) if epochs is None else {**stage, "epochs": epochs}
         for stage in stages
     ]
+
+
+def made_by(source: registry.Entry) -> Sequence[Mapping[str, Any]]:
+    """The stages of the recipe that a weight set was trained by."""
+    recipe = (source.weights or {}).get("recipe")
+    stages: list[dict[str, Any]] = (
+        source.card["recipes"][recipe] if recipe else source.card["recipe"]
+    )
+    return stages
 
 
 def has_opinions(stage: Mapping[str, Any]) -> bool:

@@ -94,6 +94,12 @@ def trained_part(
     return paired(part) if len(part.inputs) == 2 else part
 
 
+def _channels(network: keras.Model) -> int:
+    """How many channels the pictures have that it takes."""
+    channels: int = network.inputs[0].shape[-1]
+    return channels
+
+
 def _layer(network: keras.Model, name: str) -> keras.layers.Layer:
     names = [layer.name for layer in network.layers]
     if name not in names:
@@ -157,7 +163,9 @@ def stage_inputs(
         streamed: whether pictures are to be read each time; None decides by the room.
         Others: as of `cached_inputs`.
     """
-    pair = "network" in stage or rule.get("pair", False)
+    pair = rule.get("pair", False) or (
+        "network" in stage and _channels(trained_part(network, stage)) == 6
+    )
     if pair and references is None:
         raise UsageError(
             f"The stage {stage['name']!r} compares pictures with what they were made "

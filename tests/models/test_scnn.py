@@ -54,10 +54,9 @@ def test_squares_of_any_size_for_training(network):
     """One of the size that it cuts gets the same answer; the weights are shared."""
     part = scnn.squares(network)
     square = NOISE[:, :224, :224]
-    pair = np.concatenate([square, 255 - square], axis=-1)
     expected = network(square, training=False)
-    np.testing.assert_allclose(part(pair, training=False), expected, atol=1e-6)
-    assert part(pair[:, :112, :112], training=False).shape == (2, 39)
+    np.testing.assert_allclose(part(square, training=False), expected, atol=1e-6)
+    assert part(square[:, :112, :112], training=False).shape == (2, 39)
     shared = {id(weight) for weight in network.trainable_weights}
     assert {id(weight) for weight in part.trainable_weights} == shared
 

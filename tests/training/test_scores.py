@@ -8,7 +8,6 @@ from PIL import Image
 
 import iqa_zoo
 from iqa_zoo import cards
-from iqa_zoo.data import pictures
 from iqa_zoo.data.manifest import read_labels
 from iqa_zoo.data.pictures import Decoded
 from iqa_zoo.errors import ImageError, TrainingError, UsageError
@@ -153,11 +152,10 @@ def test_pairs_are_drawn_alike(ranked):
         assert (difference == step * ranked.level[row]).all()
 
 
-def test_decoded_pictures_are_kept_while_there_is_room(ranked, monkeypatch):
+def test_decoded_pictures_are_kept_while_there_is_room(ranked):
     inputs = Decoded(ranked.paths, NATIVE, ranked.reference)
     room = 3 * 48 * 56 * 3
-    monkeypatch.setattr(pictures, "KEPT", room)
-    few = Decoded(ranked.paths, NATIVE, ranked.reference)
+    few = Decoded(ranked.paths, NATIVE, ranked.reference, room)
     for row in (*range(12), 0, 11):
         np.testing.assert_array_equal(few[row], inputs[row])
     assert sum(image.nbytes for image in few._kept.values()) == room
