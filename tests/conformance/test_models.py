@@ -10,7 +10,6 @@ import sys
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from safetensors.numpy import load, save
 
 import iqa_zoo
@@ -19,7 +18,6 @@ from iqa_zoo.engines.convert import to_litert
 from iqa_zoo.engines.litert import LiteRT
 from iqa_zoo.images import fit_by, read_image
 from iqa_zoo.models.losses import TERMS, score_mean
-from iqa_zoo.training.loop import Loop
 from tests.helpers.small import eagerly, make_distorted, make_opinions
 
 MODELS = list(cards.all_cards())
@@ -357,7 +355,7 @@ RECIPES = [
 
 @pytest.mark.parametrize(("name", "recipe"), RECIPES, indirect=["name"])
 def test_recipe_runs(name, recipe, card, tmp_path, tables, monkeypatch):
-    """A recipe from end to end, on smaller pictures; the loss of each stage falls."""
+    """A recipe from end to end, on smaller pictures and for few epochs."""
     card["input"]["size"] = [side(name), side(name)]
     stages = card["recipes"][recipe] if recipe else card["recipe"]
     for stage in stages:
@@ -368,24 +366,10 @@ def test_recipe_runs(name, recipe, card, tmp_path, tables, monkeypatch):
     card["recipe"] = stages
     known = {**cards.all_cards(), name: card}
     monkeypatch.setattr(cards, "all_cards", lambda: known)
-    falls = []
-    run_steps = Loop.run
-
-    def steps(loop, first=0):
-        """The steps of a stage, after some with its first batch again and again."""
-        x, y = next(iter(loop.batches.dataset(0)))
-        losses = [
-            float(loop._step(x, y, tf.constant(0, tf.int64), True)) for _ in "1234"
-        ]
-        falls.append(min(losses[1:]) < losses[0])
-        yield from run_steps(loop, first)
-
-    monkeypatch.setattr(Loop, "run", steps)
     with eagerly():
         run = iqa_zoo.train(
             *tables(card), model=name, out=tmp_path / "run", start="random", epochs=1
         )
-    assert falls == [True] * len(stages)
     made = iqa_zoo.model_card(run)
     assert made["weights"]["run"]["start"] == "random"
     arrays = registry.resolve(run).arrays()
