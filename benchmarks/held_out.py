@@ -74,31 +74,21 @@ def main() -> None:
 def classes(model: str, rows: list[dict], folder: Path) -> dict:
     """Shares of the pictures whose kind, and whose class, is named rightly."""
     name, kinds, both = namer(model), [], []
+    by_kind: dict[str, list[bool]] = {}
     for row in rows:
         first = name(folder / row["image"])[0]
         kinds.append(first.kind == row["distortion"])
         both.append(kinds[-1] and first.level == int(row["level"]))
-    by_kind = {
-        kind: round(
-            float(
-                np.mean(
-                    [
-                        k
-                        for k, r in zip(kinds, rows, strict=True)
-                        if r["distortion"] == kind
-                    ]
-                )
-            ),
-            4,
-        )
-        for kind in sorted({row["distortion"] for row in rows})
-    }
+        by_kind.setdefault(row["distortion"], []).append(kinds[-1])
     return {
         "trained": {
             "kind": round(float(np.mean(kinds)), 4),
             "kind_and_level": round(float(np.mean(both)), 4),
         },
-        "kind_by_kind": by_kind,
+        "kind_by_kind": {
+            kind: round(float(np.mean(right)), 4)
+            for kind, right in sorted(by_kind.items())
+        },
     }
 
 

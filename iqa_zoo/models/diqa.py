@@ -95,8 +95,8 @@ def diqa(*, pooling: str = "mean", size: Sequence[int] | None = None) -> keras.M
     low = LowFrequencies(dtype="float32", name="low")(low)
     normalised = layers.Subtract(dtype="float32", name="normalised")([near, low])
     x = normalised
-    varies = DEVIATION
     for number, (channels, stride) in enumerate(CONVOLUTIONS, 1):
+        varies = DEVIATION if number == 1 else 1.0
         x = layers.Conv2D(
             channels,
             3,
@@ -105,7 +105,6 @@ def diqa(*, pooling: str = "mean", size: Sequence[int] | None = None) -> keras.M
             kernel_initializer=keras.initializers.VarianceScaling(2 / varies**2),
             name=f"conv{number}",
         )(x)
-        varies = 1.0
     inner = _cropped(normalised, CONVOLUTIONS_SEE, "inner")
     side = CELL // SHRUNK
     low = _cropped(low, CONVOLUTIONS_SEE, "inner_low")

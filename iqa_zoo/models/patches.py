@@ -178,7 +178,7 @@ class LocalNormalise(layers.Layer):
         constant: in the patches' unit; what is flatter is enlarged the less.
     """
 
-    def __init__(self, window: int = 3, constant: float = 1.0, **arguments) -> None:
+    def __init__(self, window: int, constant: float, **arguments) -> None:
         super().__init__(**arguments)
         self.window, self.constant = window, constant
 

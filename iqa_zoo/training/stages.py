@@ -58,6 +58,7 @@ from iqa_zoo.training.trunk import (
     below,
     main_output,
     paired,
+    takes_pairs,
     trained_part,
 )
 
@@ -105,7 +106,7 @@ def answering(
     """
     if "network" in stage:
         whole = above(network, "none")
-        return paired(whole) if upper.inputs[0].shape[-1] == 6 else whole
+        return paired(whole) if takes_pairs(upper) else whole
     if upper.outputs[0].shape == main_output(network).shape:
         return upper
     whole = {key: value for key, value in stage.items() if key != "output"}

@@ -94,10 +94,9 @@ def trained_part(
     return paired(part) if len(part.inputs) == 2 else part
 
 
-def _channels(network: keras.Model) -> int:
-    """How many channels the pictures have that it takes."""
-    channels: int = network.inputs[0].shape[-1]
-    return channels
+def takes_pairs(part: keras.Model) -> bool:
+    """Whether what a stage trains takes pictures with their references behind them."""
+    return bool(part.inputs[0].shape[-1] == 6)
 
 
 def _layer(network: keras.Model, name: str) -> keras.layers.Layer:
@@ -164,7 +163,7 @@ def stage_inputs(
         Others: as of `cached_inputs`.
     """
     pair = rule.get("pair", False) or (
-        "network" in stage and _channels(trained_part(network, stage)) == 6
+        "network" in stage and takes_pairs(trained_part(network, stage))
     )
     if pair and references is None:
         raise UsageError(
